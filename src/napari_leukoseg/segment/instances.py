@@ -1,0 +1,336 @@
+"""Turns predicted maps into cells: told apart, cleaned, at full resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import ndimage
+from scipy.special import softmax
+from skimage import measure, morphology, segmentation
+
+from napari_leukoseg.cell import SegmentedCell
+from napari_leukoseg.classes import UNCLASSIFIED
+from napari_leukoseg.errors import SettingsError
+from napari_leukoseg.geometry import Region
+from napari_leukoseg.segment.networks.base import BACKGROUND, CYTOPLASM, NUCLEUS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["InstanceSettings", "Instances", "Prediction", "extract_cells", "separate"]
+
+
+class Prediction(NamedTuple):
+    """What a network says of one window of H x W working pixels.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float32, shape (3, H, W)
+        Background, cytoplasm, nucleus; sum to one.
+    distance : ndarray of float32, shape (H, W), or None
+        Normalized distance to the cell's border.
+    evidence : ndarray of float32, shape (K, h, w), or None
+        Class logits at a stride s; it covers the window and perhaps more.
+    evidence_stride : int
+        That stride.
+    """
+
+    probabilities: NDArray[np.float32]
+    distance: NDArray[np.float32] | None
+    evidence: NDArray[np.float32] | None
+    evidence_stride: int
+
+
+@dataclass(frozen=True)
+class InstanceSettings:
+    """What counts as a cell; lengths in working cell diameters.
+
+    Parameters
+    ----------
+    min_diameter, min_cut_diameter : float, optional
+        Smallest equivalent diameter, of a whole cell and of one that the
+        picture's edge cuts.
+    min_nucleus_share : float, optional
+        Smallest share of nucleus in a cell: red cells and platelets that were
+        taken for cytoplasm have none.
+    peak_depth : float, optional
+        How far the distance map must fall between two middles before they are
+        two cells.
+    """
+
+    min_diameter: float = 0.35
+    min_cut_diameter: float = 0.25
+    min_nucleus_share: float = 0.08
+    peak_depth: float = 0.12
+
+    def __post_init__(self) -> None:
+        for name in ("min_diameter", "min_cut_diameter", "min_nucleus_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)}; give 0 or more, below 1."
+                )
+
+
+class Instances(NamedTuple):
+    """Cells of a window at working resolution.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (H, W)
+        Number of the cell at each pixel, 0 elsewhere.
+    cells : tuple of regionprops
+        Measured cells; `label` is the number.
+    """
+
+    labels: NDArray[np.int32]
+    cells: tuple[measure._regionprops.RegionProperties, ...]
+
+
+def separate(
+    prediction: Prediction, diameter_px: float, settings: InstanceSettings
+) -> Instances:
+    """Tell the cells of a window apart and drop what is none.
+
+    Connected foreground is cut by a watershed of the distance map, flooded
+    from its distinct middles [1]_.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Maps of the window.
+    diameter_px : float
+        Working cell diameter.
+    settings : InstanceSettings
+        What counts as a cell.
+
+    References
+    ----------
+    .. [1] P. Naylor et al., "Segmentation of nuclei in histopathology images
+       by deep regression of the distance map", IEEE TMI 38(2), 2019.
+    """
+    foreground = prediction.probabilities[BACKGROUND] < 0.5
+    foreground = ndimage.binary_opening(foreground, iterations=2) | (
+        foreground & (prediction.probabilities[NUCLEUS] > 0.5)
+    )
+    labels, _ = ndimage.label(foreground)
+    labels = labels.astype(np.int32)
+    if prediction.distance is not None:
+        split_touching(labels, prediction.distance, diameter_px, settings)
+    cells = tuple(
+        cell
+        for cell in measure.regionprops(labels)
+        if is_cell(cell, prediction, diameter_px, settings)
+    )
+    keep = np.zeros(labels.max() + 1, bool)
+    keep[[cell.label for cell in cells]] = True
+    return Instances(np.where(keep[labels], labels, 0).astype(np.int32), cells)
+
+
+def split_touching(
+    labels: NDArray[np.int32],
+    distance: NDArray[np.float32],
+    diameter_px: float,
+    settings: InstanceSettings,
+) -> None:
+    """Cut components with several middles, in place."""
+    following = int(labels.max()) + 1
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is None:
+            continue
+        mask = labels[box] == number
+        if mask.sum() < 0.3 * diameter_px**2:
+            continue
+        smooth = ndimage.gaussian_filter(
+            np.where(mask, distance[box], 0), 0.04 * diameter_px
+        )
+        middles = morphology.h_maxima(smooth, settings.peak_depth) > 0
+        markers, count = ndimage.label(middles & mask)
+        if count < 2:
+            continue
+        parts = segmentation.watershed(-smooth, markers, mask=mask)
+        labels[box][mask] = np.where(parts == 1, number, following + parts - 2)[mask]
+        following += count - 1
+
+
+def is_cell(
+    cell: measure._regionprops.RegionProperties,
+    prediction: Prediction,
+    diameter_px: float,
+    settings: InstanceSettings,
+) -> bool:
+    """Whether a component is large enough and has a nucleus."""
+    height, width = prediction.probabilities.shape[1:]
+    top, left, bottom, right = cell.bbox
+    is_cut = top == 0 or left == 0 or bottom == height or right == width
+    smallest = settings.min_cut_diameter if is_cut else settings.min_diameter
+    if cell.equivalent_diameter_area < smallest * diameter_px:
+        return False
+    nucleus = prediction.probabilities[NUCLEUS][cell.slice][cell.image]
+    return bool(np.mean(nucleus > 0.5) >= settings.min_nucleus_share)
+
+
+def pool_class_evidence(
+    cell: measure._regionprops.RegionProperties,
+    prediction: Prediction,
+    temperature: float,
+) -> NDArray[np.float64] | None:
+    """Average the class logits over a cell's pixels and make probabilities."""
+    if prediction.evidence is None:
+        return None
+    rows, columns = (cell.coords // prediction.evidence_stride).T
+    logits = prediction.evidence[:, rows, columns].mean(axis=1, dtype=np.float64)
+    return np.asarray(softmax(logits / temperature), np.float64)
+
+
+def interpolation_matrix(
+    start: int, stop: int, n_fine: int, n_coarse: int
+) -> NDArray[np.float32]:
+    """Linear interpolation from `n_coarse` samples to rows `start`:`stop` of `n_fine`.
+
+    Pixel centers of the two grids span the same extent; beyond the outermost
+    centers the edge value holds.
+    """
+    position = (np.arange(start, stop) + 0.5) * n_coarse / n_fine - 0.5
+    position = position.clip(0, n_coarse - 1)
+    below = np.minimum(position.astype(int), max(0, n_coarse - 2))
+    weight = (position - below).astype(np.float32)
+    matrix = np.zeros((stop - start, n_coarse), np.float32)
+    rows = np.arange(stop - start)
+    matrix[rows, below] = 1 - weight
+    matrix[rows, np.minimum(below + 1, n_coarse - 1)] += weight
+    return matrix
+
+
+def refine_masks(
+    cell: measure._regionprops.RegionProperties,
+    instances: Instances,
+    prediction: Prediction,
+    window: Region,
+) -> tuple[Region, NDArray[np.bool_], NDArray[np.bool_]] | None:
+    """Nucleus and cytoplasm of one cell at level 0, and their box.
+
+    Probabilities are interpolated, not masks, so borders are smooth at any
+    zoom.
+    """
+    height, width = instances.labels.shape
+    top, left, bottom, right = cell.bbox
+    top, left = max(0, top - 3), max(0, left - 3)
+    bottom, right = min(height, bottom + 3), min(width, right + 3)
+    row = int(np.floor(top * window.height / height))
+    row_stop = min(window.height, int(np.ceil(bottom * window.height / height)))
+    column = int(np.floor(left * window.width / width))
+    column_stop = min(window.width, int(np.ceil(right * window.width / width)))
+    down = interpolation_matrix(row, row_stop, window.height, height)[:, top:bottom]
+    across = interpolation_matrix(column, column_stop, window.width, width)
+    across = across[:, left:right]
+    box = np.s_[top:bottom, left:right]
+    fine = down @ prediction.probabilities[:, *box] @ across.T  # (3, h, w)
+    others = instances.labels[box]
+    reach = ndimage.distance_transform_edt(others != cell.label)
+    rival = ndimage.distance_transform_edt((others == cell.label) | (others == 0))
+    is_near = (reach <= 3) & ((reach < rival) | (rival == 0))
+    near = (down @ is_near.astype(np.float32) @ across.T) > 0.5
+    mask = largest_component((fine[BACKGROUND] < 0.5) & near)
+    if not mask.any():
+        return None
+    mask = ndimage.binary_fill_holes(mask)
+    nucleus = mask & (fine[NUCLEUS] > fine[CYTOPLASM])
+    nucleus = clean_nucleus(nucleus, mask)
+    return crop_to_mask(
+        Region.from_bounds(row, column, row_stop, column_stop).shifted(
+            window.row, window.column
+        ),
+        nucleus,
+        mask & ~nucleus,
+    )
+
+
+def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep the largest connected part."""
+    labels, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    largest: NDArray[np.bool_] = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+    return largest
+
+
+def clean_nucleus(
+    nucleus: NDArray[np.bool_], mask: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Drop specks below two percent of the cell, and fill such holes."""
+    smallest = max(1, int(0.02 * mask.sum()))
+    nucleus = morphology.remove_small_objects(nucleus, max_size=smallest)
+    filled: NDArray[np.bool_] = (
+        morphology.remove_small_holes(nucleus, max_size=smallest) & mask
+    )
+    return filled
+
+
+def crop_to_mask(
+    region: Region, nucleus: NDArray[np.bool_], cytoplasm: NDArray[np.bool_]
+) -> tuple[Region, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Cut masks and their region to the smallest box around the cell."""
+    rows, columns = ndimage.find_objects((nucleus | cytoplasm).astype(np.uint8))[0]
+    box = Region.from_bounds(rows.start, columns.start, rows.stop, columns.stop)
+    return (
+        box.shifted(region.row, region.column),
+        nucleus[rows, columns],
+        cytoplasm[rows, columns],
+    )
+
+
+def extract_cells(
+    prediction: Prediction,
+    window: Region,
+    core: Region,
+    *,
+    diameter_px: float,
+    class_ids: tuple[int, ...],
+    temperature: float = 1.0,
+    settings: InstanceSettings,
+) -> Iterator[SegmentedCell]:
+    """Give the cells that a tile owns, at level 0.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Maps of the window.
+    window, core : Region
+        What was read, and where centroids must lie, at level 0.
+    diameter_px : float
+        Working cell diameter.
+    class_ids : tuple of int
+        Class of each channel of evidence.
+    temperature : float, optional
+        Divides the pooled evidence.
+    settings : InstanceSettings
+        What counts as a cell.
+
+    Yields
+    ------
+    cell : SegmentedCell
+        Ordered from the top.
+    """
+    instances = separate(prediction, diameter_px, settings)
+    height, width = instances.labels.shape
+    for cell in instances.cells:
+        row = window.row + (cell.centroid[0] + 0.5) * window.height / height
+        column = window.column + (cell.centroid[1] + 0.5) * window.width / width
+        if not core.contains(row, column):
+            continue
+        masks = refine_masks(cell, instances, prediction, window)
+        if masks is None:
+            continue
+        inside = 1 - prediction.probabilities[BACKGROUND][cell.slice][cell.image]
+        probabilities = pool_class_evidence(cell, prediction, temperature)
+        known = class_ids if probabilities is not None else (UNCLASSIFIED,)
+        yield SegmentedCell(
+            *masks,
+            known,
+            np.ones(1) if probabilities is None else probabilities,
+            float(inside.mean()),
+        )

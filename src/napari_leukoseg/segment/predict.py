@@ -1,0 +1,242 @@
+"""Runs a network on windows of a slide: precision, batches, memory, fallback."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from napari_leukoseg.segment.device import (
+    autocast,
+    autocast_dtype,
+    device_name,
+    resolve_device,
+)
+from napari_leukoseg.segment.instances import (
+    InstanceSettings,
+    Prediction,
+    extract_cells,
+)
+from napari_leukoseg.segment.model import Model, ModelCard, load_model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_leukoseg.cell import SegmentedCell
+    from napari_leukoseg.segment.tiling import Tile
+
+__all__ = ["Segmenter", "load_segmenter"]
+
+logger = logging.getLogger(__name__)
+
+BYTES_PER_PIXEL = 700
+"""Peak memory of a forward pass per working pixel, measured on the default
+network in bfloat16 and rounded up."""
+
+MAX_WINDOW_PX, MIN_WINDOW_PX = 1024, 448
+"""Largest window side worth its memory, smallest that leaves room for a core."""
+
+GPU_BATCH = 4
+"""Windows predicted together on a GPU; on a CPU one fills the cores."""
+
+SPEED_TEST_PX = 384
+"""Side of the picture by which a device's speed is measured."""
+
+
+class Segmenter:
+    """A model on a device, ready for any number of slides.
+
+    Parameters
+    ----------
+    model : Model
+        Network and card.
+    device : torch.device
+        Where it runs.
+    memory_budget_mb : int, optional
+        What a forward pass may take; sets the size of windows.
+    settings : InstanceSettings, optional
+        What counts as a cell.
+
+    Attributes
+    ----------
+    notices : list of str
+        What a user should know, such as a fall back to the CPU.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        device: torch.device,
+        *,
+        memory_budget_mb: int = 1024,
+        settings: InstanceSettings | None = None,
+    ) -> None:
+        self.model, self.device = model, device
+        self.settings = settings or InstanceSettings()
+        self.notices: list[str] = []
+        self.batch_size = 1 if device.type == "cpu" else GPU_BATCH
+        share = memory_budget_mb * 2**20 / (BYTES_PER_PIXEL * self.batch_size)
+        side = int(np.clip(share**0.5, MIN_WINDOW_PX, MAX_WINDOW_PX))
+        stride = model.network.stride
+        self.window_px = side // stride * stride
+        self._dtype = autocast_dtype(device)
+        self._place(device)
+
+    def _place(self, device: torch.device) -> None:
+        """Move the network, channels last, to a device."""
+        self.device, self._dtype = device, autocast_dtype(device)
+        self.model.network.to(  # type: ignore[call-overload]
+            device, memory_format=torch.channels_last
+        )
+
+    @property
+    def card(self) -> ModelCard:
+        """Card of the model."""
+        return self.model.card
+
+    @property
+    def device_label(self) -> str:
+        """Name of the device for people."""
+        return device_name(self.device)
+
+    @cached_property
+    def pixels_per_second(self) -> float:
+        """Working pixels per second, measured once on an empty picture."""
+        blank = np.full((SPEED_TEST_PX, SPEED_TEST_PX, 3), 230, np.uint8)
+        self.predict([blank])  # kernels are chosen at the first pass
+        began = time.perf_counter()
+        self.predict([blank])
+        return blank.size / 3 / (time.perf_counter() - began)
+
+    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        """Predict windows at the working scale.
+
+        Out of memory on a GPU, the batch is halved; a single window that does
+        not fit moves the segmenter to the CPU, with a notice.
+
+        Parameters
+        ----------
+        images : sequence of ndarray, shape (H, W, 3), dtype uint8
+            Windows; those of one shape are predicted together.
+
+        Returns
+        -------
+        predictions : list of Prediction
+            In the order of `images`.
+        """
+        if len({image.shape for image in images}) > 1:
+            return [self.predict([image])[0] for image in images]
+        try:
+            return self._forward(images)
+        except torch.OutOfMemoryError:
+            if self.device.type == "cpu":
+                raise
+            torch.cuda.empty_cache()
+        if len(images) > 1:
+            half = len(images) // 2
+            return self.predict(images[:half]) + self.predict(images[half:])
+        self.notices.append(
+            f"{self.device_label} ran out of memory on a window of "
+            f"{images[0].shape[0]}x{images[0].shape[1]} pixels; the CPU went on."
+        )
+        logger.warning(self.notices[-1])
+        self._place(torch.device("cpu"))
+        return self._forward(images)
+
+    @torch.inference_mode()
+    def _forward(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        """Predict windows of one shape in one pass."""
+        height, width = images[0].shape[:2]
+        batch = self._to_input(images)
+        with autocast(self.device, self._dtype):
+            output = self.model.network(batch)
+        semantic = output.semantic[..., :height, :width].float().softmax(dim=1)
+        probabilities, distance, evidence = semantic.cpu().numpy(), None, None
+        stride = 1
+        if output.distance is not None:
+            logits = output.distance[:, 0, :height, :width].float()
+            distance = logits.sigmoid().cpu().numpy()
+        if output.evidence is not None:
+            stride = batch.shape[-1] // output.evidence.shape[-1]
+            evidence = output.evidence.float().cpu().numpy()
+        return [
+            Prediction(
+                probabilities[i],
+                None if distance is None else distance[i],
+                None if evidence is None else evidence[i],
+                stride,
+            )
+            for i in range(len(images))
+        ]
+
+    def _to_input(self, images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
+        """Stack, pad to the stride and standardize, on the device."""
+        stacked = torch.from_numpy(np.stack(images))  # (B, H, W, 3)
+        if self.device.type == "cuda":
+            stacked = stacked.pin_memory()
+        batch = stacked.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float()
+        mean, std = (
+            torch.tensor(values, device=self.device)[:, None, None]
+            for values in (self.card.image_mean, self.card.image_std)
+        )
+        batch = (batch / 255 - mean) / std
+        stride = self.model.network.stride
+        bottom, right = (-n % stride for n in batch.shape[-2:])
+        padded = functional.pad(batch, (0, right, 0, bottom), mode="replicate")
+        return padded.contiguous(memory_format=torch.channels_last)
+
+    def cells_of(self, prediction: Prediction, tile: Tile) -> list[SegmentedCell]:
+        """Cells that a tile owns, at level 0, from its prediction."""
+        return list(
+            extract_cells(
+                prediction,
+                tile.window,
+                tile.core,
+                diameter_px=self.card.cell_diameter_px,
+                class_ids=self.card.class_ids,
+                temperature=self.card.temperature,
+                settings=self.settings,
+            )
+        )
+
+
+def load_segmenter(
+    model: str | Path = "default",
+    device: str = "auto",
+    *,
+    threads: int | None = None,
+    memory_budget_mb: int = 1024,
+) -> Segmenter:
+    """Load a model onto a device.
+
+    Parameters
+    ----------
+    model : str or Path, optional
+        Name of a bundled model, or a model folder.
+    device : {'auto', 'cpu', 'cuda', 'mps'}, optional
+        Where to run.
+    threads : int, optional
+        CPU threads; all cores by default.
+    memory_budget_mb : int, optional
+        What a forward pass may take.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded.
+    DeviceError
+        If the device is absent.
+    """
+    place = resolve_device(device)
+    loaded = load_model(model)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return Segmenter(loaded, place, memory_budget_mb=memory_budget_mb)

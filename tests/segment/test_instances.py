@@ -1,0 +1,146 @@
+"""Predicted maps become whole, separate, owned cells."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_leukoseg.cell import SegmentedCell
+from napari_leukoseg.classes import UNCLASSIFIED
+from napari_leukoseg.errors import SettingsError
+from napari_leukoseg.geometry import Region
+from napari_leukoseg.segment.instances import (
+    InstanceSettings,
+    Prediction,
+    extract_cells,
+    interpolation_matrix,
+    separate,
+)
+from napari_leukoseg.training.crops import normalized_distance
+
+DIAMETER_PX = 40.0
+CLASS_IDS = (1, 2, 3)
+
+
+def disk(
+    shape: tuple[int, int], row: float, column: float, radius: float
+) -> NDArray[np.bool_]:
+    rows, columns = np.indices(shape)
+    return (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
+
+
+def predict_disks(
+    shape: tuple[int, int], centers: list[tuple[float, float]], *, nuclei: bool = True
+) -> Prediction:
+    """What a perfect network would say of disks with nuclei, class by column."""
+    instances = np.zeros(shape, np.int32)
+    nucleus = np.zeros(shape, bool)
+    for number, (row, column) in enumerate(centers, start=1):
+        instances[disk(shape, row, column, DIAMETER_PX / 2)] = number
+        nucleus |= disk(shape, row, column, DIAMETER_PX / 4) & nuclei
+    kinds = np.where(nucleus, 2, instances > 0)
+    probabilities = np.moveaxis(np.eye(3, dtype=np.float32)[kinds], -1, 0)
+    evidence = np.zeros((3, -(-shape[0] // 4), -(-shape[1] // 4)), np.float32)
+    for index in range(3):
+        evidence[index, :, index::3] = 1.0
+    return Prediction(
+        np.ascontiguousarray(probabilities), normalized_distance(instances), evidence, 4
+    )
+
+
+def extract(
+    prediction: Prediction, window: Region, core: Region | None = None
+) -> list[SegmentedCell]:
+    return list(
+        extract_cells(
+            prediction,
+            window,
+            core or window,
+            diameter_px=DIAMETER_PX,
+            class_ids=CLASS_IDS,
+            settings=InstanceSettings(),
+        )
+    )
+
+
+def test_touching_cells_are_cut_apart() -> None:
+    prediction = predict_disks((100, 140), [(50, 40), (50, 78)])
+    labels, cells = separate(prediction, DIAMETER_PX, InstanceSettings())
+    assert len(cells) == 2
+    assert labels[50, 40] != labels[50, 78]
+    areas = np.array([cell.area for cell in cells])
+    np.testing.assert_allclose(areas, np.pi * 20**2, rtol=0.1)
+
+
+def test_without_distance_they_stay_together() -> None:
+    prediction = predict_disks((100, 140), [(50, 40), (50, 78)])
+    merged = prediction._replace(distance=None)
+    assert len(separate(merged, DIAMETER_PX, InstanceSettings()).cells) == 1
+
+
+def test_cells_without_nucleus_or_too_small_are_dropped() -> None:
+    assert not extract(
+        predict_disks((90, 90), [(45, 45)], nuclei=False), Region(0, 0, 90, 90)
+    )
+    speck = predict_disks((90, 90), [(45, 45)])
+    shape = (90, 90)
+    keep = disk(shape, 45, 45, 5)
+    speck.probabilities[:] = np.where(
+        keep, np.float32([0, 0, 1])[:, None, None], np.float32([1, 0, 0])[:, None, None]
+    )
+    assert not extract(speck, Region(0, 0, 90, 90))
+
+
+@pytest.mark.parametrize("zoom", [0.5, 1, 2.75])
+def test_masks_have_the_right_size_and_place_at_level_0(zoom: float) -> None:
+    window = Region(1000, 2000, round(120 * zoom), round(160 * zoom))
+    (cell,) = extract(predict_disks((120, 160), [(60, 100)]), window)
+    row, column = cell.centroid
+    assert row == pytest.approx(1000 + 60.5 * zoom - 0.5, abs=1)
+    assert column == pytest.approx(2000 + 100.5 * zoom - 0.5, abs=1)
+    assert cell.mask.sum() == pytest.approx(np.pi * (20 * zoom) ** 2, rel=0.08)
+    assert cell.nucleus.sum() == pytest.approx(np.pi * (10 * zoom) ** 2, rel=0.15)
+    assert not (cell.nucleus & cell.cytoplasm).any()
+    assert window.intersection(cell.region) == cell.region
+
+
+def test_a_cell_belongs_to_the_tile_with_its_middle() -> None:
+    prediction = predict_disks((120, 160), [(60, 50), (60, 110)])
+    window = Region(0, 0, 120, 160)
+    left, right = Region(0, 0, 120, 80), Region(0, 80, 120, 80)
+    assert len(extract(prediction, window, left)) == 1
+    assert len(extract(prediction, window, right)) == 1
+
+
+def test_a_cell_cut_by_the_edge_is_kept() -> None:
+    (cell,) = extract(predict_disks((60, 60), [(0, 30)]), Region(0, 0, 60, 60))
+    assert cell.region.row == 0
+
+
+def test_class_follows_evidence_and_probabilities_sum_to_one() -> None:
+    prediction = predict_disks((90, 90), [(45, 45)])
+    assert prediction.evidence is not None
+    prediction.evidence[:] = 0
+    prediction.evidence[1] = 3
+    (cell,) = extract(prediction, Region(0, 0, 90, 90))
+    assert cell.class_id == 2
+    assert cell.class_probabilities.sum() == pytest.approx(1)
+    (unknown,) = extract(prediction._replace(evidence=None), Region(0, 0, 90, 90))
+    assert unknown.class_id == UNCLASSIFIED
+
+
+def test_empty_prediction_gives_no_cell() -> None:
+    assert not extract(predict_disks((50, 70), []), Region(0, 0, 50, 70))
+
+
+@pytest.mark.parametrize(("fine", "coarse"), [(7, 3), (5, 5), (4, 9), (6, 1)])
+def test_interpolation_keeps_constants_and_ramps(fine: int, coarse: int) -> None:
+    matrix = interpolation_matrix(0, fine, fine, coarse)
+    np.testing.assert_allclose(matrix.sum(axis=1), 1, rtol=1e-6)
+    centers = (np.arange(coarse) + 0.5) / coarse
+    wanted = ((np.arange(fine) + 0.5) / fine).clip(centers[0], centers[-1])
+    np.testing.assert_allclose(matrix @ centers, wanted, atol=1e-6)
+
+
+def test_impossible_settings_are_refused() -> None:
+    with pytest.raises(SettingsError, match="min_nucleus_share"):
+        InstanceSettings(min_nucleus_share=1.5)

@@ -1,0 +1,118 @@
+"""Prediction is independent of batches, padding and memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from napari_leukoseg.errors import DeviceError
+from napari_leukoseg.segment import Segmenter, load_segmenter
+from napari_leukoseg.segment.device import autocast_dtype, resolve_device
+from napari_leukoseg.segment.instances import Prediction
+from napari_leukoseg.synthetic import DrawnRegion
+
+
+@pytest.fixture
+def segmenter(color_model: Path) -> Segmenter:
+    return load_segmenter(color_model, "cpu")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (33, 65), (64, 48)])
+def test_maps_have_the_shape_of_the_picture(
+    segmenter: Segmenter, shape: tuple[int, int]
+) -> None:
+    image = np.full((*shape, 3), 200, np.uint8)
+    (prediction,) = segmenter.predict([image])
+    assert prediction.probabilities.shape == (3, *shape)
+    np.testing.assert_allclose(prediction.probabilities.sum(axis=0), 1, atol=1e-2)
+    assert prediction.distance is not None
+    assert prediction.distance.shape == shape
+
+
+def test_a_batch_equals_its_parts(
+    segmenter: Segmenter, drawn_field: DrawnRegion
+) -> None:
+    image = drawn_field.image
+    images = [image[:160, :160], image[160:, 160:320], image[:100, :130]]
+    together = segmenter.predict(images)
+    for picture, prediction in zip(images, together, strict=True):
+        (alone,) = segmenter.predict([picture])
+        np.testing.assert_allclose(
+            prediction.probabilities, alone.probabilities, atol=0.02
+        )
+
+
+def test_reduced_precision_agrees_with_full(drawn_field: DrawnRegion) -> None:
+    segmenter = load_segmenter("default", "cpu")
+    (reduced,) = segmenter.predict([drawn_field.image])
+    segmenter._dtype = None
+    (full,) = segmenter.predict([drawn_field.image])
+    agree = reduced.probabilities.argmax(0) == full.probabilities.argmax(0)
+    assert agree.mean() > 0.99
+
+
+class SmallMemory(Segmenter):
+    """Pretends to be on a GPU that holds `fits` pictures at a time."""
+
+    fits = 1
+
+    def _forward(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        if self.device.type == "cuda" and len(images) > self.fits:
+            raise torch.OutOfMemoryError
+        place, self.device = self.device, torch.device("cpu")
+        try:
+            return super()._forward(images)
+        finally:
+            self.device = place
+
+
+@pytest.mark.parametrize("fits", [0, 1])
+def test_out_of_memory_halves_then_falls_back(
+    segmenter: Segmenter, fits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = SmallMemory(segmenter.model, torch.device("cpu"))
+    small.fits = fits
+    monkeypatch.setattr(small, "device", torch.device("cuda"))
+    monkeypatch.setattr(
+        SmallMemory, "device_label", property(lambda self: "Pretended GPU")
+    )
+    images = [np.full((32, 32, 3), v, np.uint8) for v in (50, 150, 250)]
+    predictions = small.predict(images)
+    expected = segmenter.predict(images)
+    for ours, theirs in zip(predictions, expected, strict=True):
+        np.testing.assert_allclose(ours.probabilities, theirs.probabilities, atol=0.02)
+    assert bool(small.notices) == (fits == 0)
+    assert small.device.type == ("cpu" if fits == 0 else "cuda")
+
+
+def test_windows_follow_the_memory_budget(color_model: Path) -> None:
+    sides = [
+        load_segmenter(color_model, "cpu", memory_budget_mb=mb).window_px
+        for mb in (1, 256, 4096)
+    ]
+    assert sides == sorted(sides)
+    assert sides[0] < sides[-1]
+
+
+def test_auto_takes_a_device_and_absent_ones_are_refused() -> None:
+    assert resolve_device("auto").type in ("cuda", "mps", "cpu")
+    assert autocast_dtype(torch.device("cpu")) in (None, torch.bfloat16)
+    with pytest.raises(DeviceError, match="'gpu' is unknown"):
+        resolve_device("gpu")
+    absent = "mps" if not torch.backends.mps.is_available() else "cuda"
+    with pytest.raises(DeviceError, match="not available"):
+        resolve_device(absent)
+
+
+@pytest.mark.gpu
+def test_gpu_agrees_with_the_cpu(color_model: Path, drawn_field: DrawnRegion) -> None:
+    gpu, cpu = load_segmenter(color_model, "auto"), load_segmenter(color_model, "cpu")
+    if gpu.device.type == "cpu":
+        pytest.skip("no GPU")
+    (ours,) = gpu.predict([drawn_field.image])
+    (theirs,) = cpu.predict([drawn_field.image])
+    agree = ours.probabilities.argmax(0) == theirs.probabilities.argmax(0)
+    assert agree.mean() > 0.99

@@ -1,0 +1,107 @@
+"""Tiles own an area exactly once and see enough around it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_leukoseg.errors import SettingsError
+from napari_leukoseg.geometry import Region
+from napari_leukoseg.segment.tiling import CONTEXT_CELLS, plan_tiles
+
+WORKING_PX = 64.0
+
+
+@given(
+    shape=st.tuples(st.integers(1, 3000), st.integers(1, 3000)),
+    diameter=st.floats(10, 400),
+    window=st.integers(208, 1024),
+    corner=st.tuples(st.floats(0, 0.9), st.floats(0, 0.9)),
+)
+def test_cores_cover_the_area_once(
+    shape: tuple[int, int],
+    diameter: float,
+    window: int,
+    corner: tuple[float, float],
+) -> None:
+    area = Region.from_bounds(
+        int(corner[0] * shape[0]), int(corner[1] * shape[1]), *shape
+    )
+    plan = plan_tiles(
+        shape,
+        area,
+        cell_diameter_px=diameter,
+        working_diameter_px=WORKING_PX,
+        window_px=window,
+    )
+    owners = np.zeros(shape, np.uint8)
+    for tile in plan.tiles:
+        owners[tile.core.slices] += 1
+    assert (owners[area.slices] == 1).all()
+    assert owners.sum() == area.size.area
+
+
+@given(
+    shape=st.tuples(st.integers(1, 4000), st.integers(1, 4000)),
+    diameter=st.floats(10, 400),
+    window=st.integers(208, 1024),
+)
+def test_windows_hold_core_and_context_within_slide_and_budget(
+    shape: tuple[int, int], diameter: float, window: int
+) -> None:
+    slide = Region.of_shape(shape)
+    plan = plan_tiles(
+        shape,
+        slide,
+        cell_diameter_px=diameter,
+        working_diameter_px=WORKING_PX,
+        window_px=window,
+    )
+    context = int(CONTEXT_CELLS * diameter)
+    for tile in plan.tiles:
+        wanted = tile.core.padded(context).intersection(slide)
+        assert tile.window.intersection(wanted) == wanted
+        assert tile.window.intersection(slide) == tile.window
+        assert tile.window.height * plan.factor <= window
+        assert tile.window.width * plan.factor <= window
+
+
+def test_batches_keep_the_order() -> None:
+    plan = plan_tiles(
+        (900, 2000),
+        Region(0, 0, 900, 2000),
+        cell_diameter_px=64,
+        working_diameter_px=WORKING_PX,
+        window_px=448,
+        batch_size=4,
+    )
+    assert [t.index for batch in plan.batches for t in batch] == list(
+        range(len(plan.tiles))
+    )
+    assert {len(batch) for batch in plan.batches[:-1]} == {4}
+
+
+@pytest.mark.parametrize(
+    "area",
+    [Region(0, 0, 0, 10), Region(0, 0, 101, 100), Region(-1, 0, 50, 50)],
+)
+def test_area_outside_is_refused(area: Region) -> None:
+    with pytest.raises(SettingsError, match="empty or leaves"):
+        plan_tiles(
+            (100, 100),
+            area,
+            cell_diameter_px=64,
+            working_diameter_px=WORKING_PX,
+            window_px=448,
+        )
+
+
+def test_window_without_room_for_a_core_is_refused() -> None:
+    with pytest.raises(SettingsError, match="context"):
+        plan_tiles(
+            (1000, 1000),
+            Region(0, 0, 1000, 1000),
+            cell_diameter_px=64,
+            working_diameter_px=WORKING_PX,
+            window_px=150,
+        )
