@@ -1,0 +1,28 @@
+"""Measured, classed cells: the cell table and the differential count."""
+
+from napari_leukoseg.cells.columns import (
+    COLUMN_GUIDE,
+    COLUMNS,
+    Column,
+    column_guide,
+    probability_column,
+)
+from napari_leukoseg.cells.differential import (
+    ClassCount,
+    Differential,
+    differential,
+)
+from napari_leukoseg.cells.measure import Row, measure_cell
+
+__all__ = [
+    "COLUMNS",
+    "COLUMN_GUIDE",
+    "ClassCount",
+    "Column",
+    "Differential",
+    "Row",
+    "column_guide",
+    "differential",
+    "measure_cell",
+    "probability_column",
+]
