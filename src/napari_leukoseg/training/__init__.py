@@ -1,0 +1,1 @@
+"""Trains networks: data sets, crops, losses, the loop, evaluation."""

@@ -1,0 +1,95 @@
+"""One training picture, and which targets it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_leukoseg.errors import DataError
+from napari_leukoseg.segment.networks.base import BACKGROUND, CYTOPLASM, NUCLEUS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = [
+    "ANYTHING",
+    "IS_BACKGROUND",
+    "IS_CELL",
+    "IS_CYTOPLASM",
+    "IS_NUCLEUS",
+    "NOT_NUCLEUS",
+    "UNKNOWN_INSTANCE",
+    "Sample",
+]
+
+IS_BACKGROUND = 1 << BACKGROUND
+IS_CYTOPLASM = 1 << CYTOPLASM
+IS_NUCLEUS = 1 << NUCLEUS
+IS_CELL = IS_CYTOPLASM | IS_NUCLEUS
+NOT_NUCLEUS = IS_BACKGROUND | IS_CYTOPLASM
+ANYTHING = IS_BACKGROUND | IS_CYTOPLASM | IS_NUCLEUS
+"""Bits of `Sample.allowed`; a pixel's bits are what the expert left possible."""
+
+UNKNOWN_INSTANCE = -1
+"""Value of `Sample.instances` where cells are known to be but not told apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A picture with what its experts marked, and no more than that.
+
+    Parameters
+    ----------
+    dataset, name, source_group : str
+        Where it comes from; pictures of one group show the same field and
+        stay on one side of any split.
+    image : ndarray of shape (M, N, 3) and dtype uint8
+        RGB.
+    allowed : ndarray of shape (M, N) and dtype uint8
+        Semantic classes that each pixel may have, as bits: one bit where the
+        expert was definite, `IS_CELL` in whole-cell masks, `NOT_NUCLEUS`
+        around nucleus-only masks, `ANYTHING` where nothing is known.
+    instances : ndarray of shape (M, N) and dtype int32
+        Cell of each pixel, 0 elsewhere, `UNKNOWN_INSTANCE` in merged cells.
+    cell_classes : mapping of int to int
+        Class id of each instance whose class is known.
+    cell_diameter_px : float
+        Typical diameter of a white cell in this picture.
+    has_distance : bool, optional
+        Whether instances outline whole cells, so that distance maps follow.
+    """
+
+    dataset: str
+    name: str
+    source_group: str
+    image: NDArray[np.uint8]
+    allowed: NDArray[np.uint8]
+    instances: NDArray[np.int32]
+    cell_classes: Mapping[int, int] = field(default_factory=dict)
+    cell_diameter_px: float = 64.0
+    has_distance: bool = True
+
+    def __post_init__(self) -> None:
+        shape = self.image.shape[:2]
+        if self.allowed.shape != shape or self.instances.shape != shape:
+            raise DataError(
+                f"{self.dataset}/{self.name}: the picture is {shape[0]}x{shape[1]} "
+                f"pixels but its masks are {self.allowed.shape} and "
+                f"{self.instances.shape}; they must be of one size."
+            )
+        if not self.cell_diameter_px > 0:
+            raise DataError(
+                f"{self.dataset}/{self.name}: a cell diameter of "
+                f"{self.cell_diameter_px} px is not positive; a picture without "
+                "cells needs one from its set."
+            )
+
+    @property
+    def instance_ids(self) -> NDArray[np.int32]:
+        """Ids of the instances that are told apart."""
+        ids = np.unique(self.instances)
+        return ids[ids > 0]
