@@ -1,0 +1,357 @@
+"""Chains the stages: a slide goes in, a case with labels and a table comes out."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari_leukoseg import __version__
+from napari_leukoseg.cells import measure_cell
+from napari_leukoseg.errors import SettingsError
+from napari_leukoseg.geometry import Region
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_leukoseg.case import Case, Run
+    from napari_leukoseg.segment import Segmenter
+    from napari_leukoseg.segment.instances import Prediction
+    from napari_leukoseg.segment.scale import CellScale
+    from napari_leukoseg.segment.tiling import Tile, TilePlan
+    from napari_leukoseg.slide import SlideReader
+
+__all__ = [
+    "Progress",
+    "RunSummary",
+    "SegmentSettings",
+    "estimate_seconds",
+    "segment_slide",
+]
+
+IN_FLIGHT = 2
+"""Tiles whose cells are being cut out while the network goes on."""
+
+OVERHEAD = 1.2
+"""Whole pipeline over the network alone, for the estimate of time."""
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """What a user asks of a run; the pixel size belongs to the slide.
+
+    Parameters
+    ----------
+    cell_diameter_px : float, optional
+        Typical diameter of a white cell at level 0; found out if absent.
+    region : Region, optional
+        Part of the slide, half-open, at level 0; the whole by default.
+    """
+
+    cell_diameter_px: float | None = None
+    region: Region | None = None
+
+    def __post_init__(self) -> None:
+        if self.cell_diameter_px is not None and not self.cell_diameter_px > 0:
+            raise SettingsError(
+                f"A cell diameter of {self.cell_diameter_px} pixels is not positive."
+            )
+
+    def area_of(self, slide: SlideReader) -> Region:
+        """Area to segment, checked against the slide."""
+        whole = Region.of_shape(slide.shape)
+        if self.region is None:
+            return whole
+        if self.region.is_empty or self.region.intersection(whole) != self.region:
+            raise SettingsError(
+                f"The region {self.region.bounds} (row, column, row stop, column "
+                f"stop) is empty or leaves the picture of {whole.height} rows and "
+                f"{whole.width} columns."
+            )
+        return self.region
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Parameters
+    ----------
+    stage : str
+        ``scale``, ``segment`` or ``finish``.
+    done, total : int
+        Tiles finished, and all of them.
+    seconds_left : float or None
+        Estimate, once there is one.
+    n_cells : int
+        Cells found by this run so far.
+    message : str
+        One line for people.
+    """
+
+    stage: str
+    done: int
+    total: int
+    seconds_left: float | None
+    n_cells: int
+    message: str
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did.
+
+    Parameters
+    ----------
+    n_cells, n_tiles : int
+        Cells in the case, and tiles of the run.
+    cell_diameter_px : float
+        Typical diameter that was used.
+    cell_diameter_source : str
+        ``given``, ``pixel size``, ``estimated`` or ``assumed``.
+    seconds : float
+        Wall-clock time of this call.
+    device_label : str
+        Where the network ran.
+    notices : tuple of str
+        What a user should know.
+    """
+
+    n_cells: int
+    n_tiles: int
+    cell_diameter_px: float
+    cell_diameter_source: str
+    seconds: float
+    device_label: str
+    notices: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self)
+
+
+def segment_slide(
+    slide: SlideReader, segmenter: Segmenter, case: Case, settings: SegmentSettings
+) -> Generator[Progress, None, RunSummary]:
+    """Segment an area of a slide into its case, tile by tile.
+
+    Closing the generator, or ending the process at any moment, leaves a case
+    that the same call takes up again; its labels then equal those of an
+    undisturbed run.
+
+    Parameters
+    ----------
+    slide : SlideReader
+        Source.
+    segmenter : Segmenter
+        Model on a device.
+    case : Case
+        Receives labels, table, provenance; open for writing.
+    settings : SegmentSettings
+        Area and scale.
+
+    Yields
+    ------
+    progress : Progress
+        After the scale is known, after each tile, and at the end.
+
+    Returns
+    -------
+    summary : RunSummary
+        What was done.
+
+    Raises
+    ------
+    CaseError
+        If the case belongs to another slide, or cannot be written.
+    SettingsError
+        If the area leaves the slide.
+    """
+    began = time.monotonic()
+    case.check_slide(slide)
+    area = settings.area_of(slide)
+    request = describe_request(slide, segmenter, area, settings)
+    yield Progress("scale", 0, 0, None, 0, "Finding the size of cells")
+    scale = known_scale(case, request)
+    if scale is None:
+        scale = find_scale(slide, segmenter, area, settings)
+    plan = make_plan(slide, segmenter, area, scale)
+    run = case.begin_run(describe_run(request, scale, plan), len(plan.tiles))
+    if not run.is_finished:
+        yield from run_tiles(slide, segmenter, case, run, plan)
+    summary = RunSummary(
+        len(case.table()),
+        len(plan.tiles),
+        scale.diameter_px,
+        scale.source,
+        time.monotonic() - began,
+        segmenter.device_label,
+        tuple(segmenter.notices) + scale_notices(scale),
+    )
+    if not run.is_finished:
+        run.finish(summary.to_dict())
+    n_tiles = len(plan.tiles)
+    yield Progress("finish", n_tiles, n_tiles, 0.0, summary.n_cells, "Finished")
+    return summary
+
+
+def estimate_seconds(
+    slide: SlideReader, segmenter: Segmenter, settings: SegmentSettings
+) -> float:
+    """Estimate how long a run will take, without looking at the picture.
+
+    Where neither the cell diameter nor the pixel size is known, cells of a
+    middling size are assumed.
+    """
+    from napari_leukoseg.segment.scale import WHITE_CELL_UM, CellScale, assumed_diameter
+
+    area = settings.area_of(slide)
+    diameter = settings.cell_diameter_px or (
+        WHITE_CELL_UM / slide.mpp if slide.mpp else assumed_diameter(area)
+    )
+    plan = make_plan(slide, segmenter, area, CellScale(diameter, "assumed"))
+    return OVERHEAD * plan.working_pixels / segmenter.pixels_per_second
+
+
+def find_scale(
+    slide: SlideReader, segmenter: Segmenter, area: Region, settings: SegmentSettings
+) -> CellScale:
+    """Find the typical cell diameter; loads the networks only now."""
+    from napari_leukoseg.segment.scale import resolve_cell_scale
+
+    return resolve_cell_scale(slide, segmenter, area, settings.cell_diameter_px)
+
+
+def make_plan(
+    slide: SlideReader, segmenter: Segmenter, area: Region, scale: CellScale
+) -> TilePlan:
+    """Plan the tiles of an area for a segmenter's windows."""
+    from napari_leukoseg.segment.tiling import plan_tiles
+
+    return plan_tiles(
+        slide.shape,
+        area,
+        cell_diameter_px=scale.diameter_px,
+        working_diameter_px=segmenter.card.cell_diameter_px,
+        window_px=segmenter.window_px,
+        batch_size=segmenter.batch_size,
+    )
+
+
+def describe_request(
+    slide: SlideReader, segmenter: Segmenter, area: Region, settings: SegmentSettings
+) -> dict[str, Any]:
+    """Give everything asked for that decides the labels."""
+    whole = area == Region.of_shape(slide.shape)
+    return {
+        "model": segmenter.card.name,
+        "model_sha256": segmenter.card.weights_sha256,
+        "region": None if whole else list(area.bounds),
+        "mpp": slide.mpp,
+        "cell_diameter_px": settings.cell_diameter_px,
+        "instances": asdict(segmenter.settings),
+        "window_px": segmenter.window_px,
+        "batch_size": segmenter.batch_size,
+        "device": segmenter.device.type,
+        "version": __version__,
+    }
+
+
+def describe_run(
+    request: dict[str, Any], scale: CellScale, plan: TilePlan
+) -> dict[str, Any]:
+    """Add to a request what was found out for it."""
+    return {
+        **request,
+        "scale": {"diameter_px": scale.diameter_px, "source": scale.source},
+        "n_tiles": len(plan.tiles),
+    }
+
+
+def known_scale(case: Case, request: dict[str, Any]) -> CellScale | None:
+    """Scale that the last run found for the same request, if there was one.
+
+    A resumed run must not measure again: its tiles would shift.
+    """
+    from napari_leukoseg.segment.scale import CellScale
+
+    if not case.provenance:
+        return None
+    last = case.provenance[-1].get("settings", {})
+    if "scale" not in last or any(last.get(k) != v for k, v in request.items()):
+        return None
+    return CellScale(**last["scale"])
+
+
+def scale_notices(scale: CellScale) -> tuple[str, ...]:
+    """Say so where no cell was found to measure."""
+    if scale.source != "assumed":
+        return ()
+    return (
+        "No white cell was seen at any size; if there are some, give the pixel "
+        "size or the cell diameter.",
+    )
+
+
+def run_tiles(
+    slide: SlideReader, segmenter: Segmenter, case: Case, run: Run, plan: TilePlan
+) -> Generator[Progress, None, None]:
+    """Predict, measure and commit the tiles that a run lacks.
+
+    Cells are cut out and written in one other thread, in the order of the
+    plan, while the network works on the next tile.
+    """
+    from napari_leukoseg.segment.engine import predict_tiles
+
+    began, n_cells = time.monotonic(), 0
+    total, done = len(plan.tiles), len(run.finished_tiles)
+    todo = total - done
+
+    def commit(tile: Tile, prediction: Prediction) -> int:
+        found = segmenter.cells_of(prediction, tile)
+        # Measured as drawn: without pixels that belong to an earlier cell.
+        cells = [cell for cell in run.fit_cells(found) if cell is not None]
+        rows = [
+            measure_cell(
+                slide.read_region(cell.region),
+                cell,
+                mpp=slide.mpp,
+                scheme=case.scheme,
+                slide_shape=slide.shape,
+            )
+            for cell in cells
+        ]
+        return sum(number > 0 for number in run.commit_tile(tile.index, cells, rows))
+
+    def report() -> Progress:
+        left = total - done
+        pace = (time.monotonic() - began) / max(1, todo - left)
+        return Progress(
+            "segment",
+            done,
+            total,
+            pace * left if left < todo else None,
+            n_cells,
+            f"Tile {done} of {total}, {n_cells} cells",
+        )
+
+    yield report()
+    writer = ThreadPoolExecutor(1, thread_name_prefix="leukoseg-write")
+    waiting: deque[Future[int]] = deque()
+    predictions = predict_tiles(slide, segmenter, plan, run.finished_tiles)
+    try:
+        for tile, prediction in predictions:
+            waiting.append(writer.submit(commit, tile, prediction))
+            while waiting and (len(waiting) > IN_FLIGHT or waiting[0].done()):
+                n_cells += waiting.popleft().result()
+                done += 1
+                yield report()
+        for future in waiting:
+            n_cells += future.result()
+            done += 1
+            yield report()
+    finally:
+        predictions.close()
+        writer.shutdown(wait=True, cancel_futures=True)
