@@ -1,0 +1,1 @@
+"""One module per family of file formats; each opens a path as a `SlideReader`."""
