@@ -1,4 +1,4 @@
-"""Fixtures for more than one stage: a drawn field, and a model that needs no training.
+"""Fixtures for all: a drawn field, a model that needs no training, the command line.
 
 The model is the real architecture with weights set by hand so that it tells colors
 apart, which is enough to find drawn white cells and costs next to nothing.
@@ -6,6 +6,7 @@ apart, which is enough to find drawn white cells and costs next to nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,6 +29,37 @@ settings.load_profile("shared")
 N_HIDDEN = 12
 STEADY = 64.0
 """Value beside which colors are small, so that normalization is nearly linear."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def leukoseg(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Outcome]:
+    """Return a function that runs `leukoseg` in this process, with any arguments."""
+    from napari_leukoseg.cli import main, terminal
+
+    # Changes the process for good; warnings shall stay errors here.
+    monkeypatch.setattr(terminal, "prepare", lambda: None)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        return Outcome(int(stop.value.code or 0), printed.out, printed.err)
+
+    return run
 
 
 @pytest.fixture(scope="session")
