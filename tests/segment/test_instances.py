@@ -71,6 +71,17 @@ def test_touching_cells_are_cut_apart() -> None:
     np.testing.assert_allclose(areas, np.pi * 20**2, rtol=0.1)
 
 
+def test_one_convex_cell_is_not_cut_at_two_middles() -> None:
+    prediction = predict_disks((100, 100), [(50, 50)])
+    assert prediction.distance is not None
+    two = np.maximum(
+        normalized_distance(disk((100, 100), 50, 42, 9).astype(np.int32)),
+        normalized_distance(disk((100, 100), 50, 58, 9).astype(np.int32)),
+    )
+    misled = prediction._replace(distance=two)
+    assert len(separate(misled, DIAMETER_PX, InstanceSettings()).cells) == 1
+
+
 def test_without_distance_they_stay_together() -> None:
     prediction = predict_disks((100, 140), [(50, 40), (50, 78)])
     merged = prediction._replace(distance=None)

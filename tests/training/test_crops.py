@@ -45,7 +45,7 @@ def test_crops_have_the_promised_form(samples: list[Sample]) -> None:
 
 def test_targets_follow_the_picture(samples: list[Sample]) -> None:
     """Where the mask says nucleus, the warped picture is dark in red."""
-    plain = replace(SMALL, appearance=None, mosaic=0.0, elastic_px=0.0)
+    plain = replace(SMALL, appearance=None, mosaic=0.0, off_scale=0.0)
     dataset = CropDataset(samples, plain, 12, seed=0)
     for index in range(12):
         crop = dataset[index]
@@ -54,6 +54,15 @@ def test_targets_follow_the_picture(samples: list[Sample]) -> None:
             continue
         red = crop.image[0].float()
         assert red[nucleus].mean() < red[known & ~nucleus].mean() - 20
+
+
+def test_far_from_the_working_scale_cells_are_left_open(samples: list[Sample]) -> None:
+    always = replace(SMALL, off_scale=1.0, paste=0.0)
+    dataset = CropDataset(samples, always, 8, seed=0)
+    for index in range(8):
+        crop = dataset[index]
+        assert set(crop.allowed.unique().tolist()) <= {1, ANYTHING}
+        assert (crop.classes < 0).all()
 
 
 def test_distance_is_one_in_the_middle_and_small_at_borders() -> None:

@@ -60,12 +60,17 @@ class InstanceSettings:
     peak_depth : float, optional
         How far the distance map must fall between two middles before they are
         two cells.
+    max_solidity, max_diameter : float, optional
+        Whatever is more convex than this, and not larger, is one cell, however
+        many middles it seems to have: two lobes of a nucleus invite a cut.
     """
 
     min_diameter: float = 0.35
     min_cut_diameter: float = 0.25
     min_nucleus_share: float = 0.08
     peak_depth: float = 0.12
+    max_solidity: float = 0.93
+    max_diameter: float = 1.5
 
     def __post_init__(self) -> None:
         for name in ("min_diameter", "min_cut_diameter", "min_nucleus_share"):
@@ -142,18 +147,27 @@ def split_touching(
         if box is None:
             continue
         mask = labels[box] == number
-        if mask.sum() < 0.3 * diameter_px**2:
-            continue
         smooth = ndimage.gaussian_filter(
             np.where(mask, distance[box], 0), 0.04 * diameter_px
         )
         middles = morphology.h_maxima(smooth, settings.peak_depth) > 0
         markers, count = ndimage.label(middles & mask)
-        if count < 2:
+        if count < 2 or is_one_cell(mask, diameter_px, settings):
             continue
         parts = segmentation.watershed(-smooth, markers, mask=mask)
         labels[box][mask] = np.where(parts == 1, number, following + parts - 2)[mask]
         following += count - 1
+
+
+def is_one_cell(
+    mask: NDArray[np.bool_], diameter_px: float, settings: InstanceSettings
+) -> bool:
+    """Whether a component is convex and small enough to be a single cell."""
+    area = int(mask.sum())
+    if 2 * (area / np.pi) ** 0.5 > settings.max_diameter * diameter_px:
+        return False
+    hull = morphology.convex_hull_image(mask)
+    return bool(area >= settings.max_solidity * hull.sum())
 
 
 def is_cell(

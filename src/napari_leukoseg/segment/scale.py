@@ -32,14 +32,20 @@ LARGEST_GUESS_PX, SMALLEST_GUESS_PX = 320.0, 20.0
 GUESS_STEP = 2.0
 """Factor between guesses; the network recognizes cells within about this much."""
 
+CLOSE = 1.3
+"""Factor between assumed and measured size, within which one look is enough."""
+
 PICTURE_SHARE = 0.7
 """Largest cell diameter, as a share of the picture's shorter side."""
 
 MAX_WINDOWS = 4
 """Windows of a large slide that are looked at for each guess."""
 
-CONVINCING = 0.75
-"""Support by a cell of middling certainty, at which the search may stop."""
+CONVINCING = 0.33
+"""Support by one cell of middling certainty, at which the search may stop."""
+
+CUT_CELL_WEIGHT = 0.6
+"""What a cell that the edge cuts counts: its size is uncertain, but it is one."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +125,9 @@ def estimate_cell_scale(
 ) -> CellScale:
     """Look at the picture at a few scales, coarse to fine, and measure cells.
 
-    Coarse scales are cheap; the search stops at the first where cells are
-    seen clearly at about the size assumed.
+    Coarse scales are cheap, and a cell shown too small is still seen as one,
+    while parts of cells shown too large pass for cells; so the search stops at
+    the first scale where a cell is seen clearly, and again at its own size.
     """
     guesses = []
     diameter = min(
@@ -129,15 +136,16 @@ def estimate_cell_scale(
     )
     while diameter >= SMALLEST_GUESS_PX:
         guess = look(slide, segmenter, area, diameter)
+        if guess.support > CONVINCING:
+            guess = refine(slide, segmenter, area, guess)
+            if guess.support > CONVINCING:
+                return CellScale(guess.measured_px, "estimated")
         guesses.append(guess)
-        ratio = guess.measured_px / diameter
-        if guess.support > CONVINCING and ratio > 1 / GUESS_STEP:
-            break
         diameter /= GUESS_STEP
     best = max(guesses, key=lambda guess: guess.explained_px2)
     if best.support <= 0:
         return CellScale(assumed_diameter(area), "assumed")
-    return CellScale(refine(slide, segmenter, area, best), "estimated")
+    return CellScale(best.measured_px, "estimated")
 
 
 def assumed_diameter(area: Region) -> float:
@@ -148,12 +156,11 @@ def assumed_diameter(area: Region) -> float:
 
 def refine(
     slide: SlideReader, segmenter: Segmenter, area: Region, guess: Guess
-) -> float:
-    """Measure once more where the first look was far from the working size."""
-    if abs(math.log(guess.measured_px / guess.diameter_px)) < math.log(1.3):
-        return guess.measured_px
-    again = look(slide, segmenter, area, guess.measured_px)
-    return again.measured_px if again.support > guess.support / 2 else guess.measured_px
+) -> Guess:
+    """Look once more where the first look was far from the working size."""
+    if abs(math.log(guess.measured_px / guess.diameter_px)) < math.log(CLOSE):
+        return guess
+    return look(slide, segmenter, area, guess.measured_px)
 
 
 def look(
@@ -194,9 +201,9 @@ def seen_cells(
         top, left, bottom, right = cell.bbox
         is_cut = top == 0 or left == 0 or bottom == height or right == width
         inside = prediction.probabilities[0][cell.slice][cell.image]
-        # Certain where the whole cell is clearly not ground; a cut cell says
-        # little of its size.
-        certainty = float(np.mean(inside < 0.2)) ** 2 * (0.1 if is_cut else 1)
+        # Certain where the whole cell is clearly not ground.
+        certainty = float(np.mean(inside < 0.2)) ** 2
+        certainty *= CUT_CELL_WEIGHT if is_cut else 1
         seen.append((float(cell.equivalent_diameter_area), certainty))
     return [pair for pair in seen if pair[1] > 0]
 

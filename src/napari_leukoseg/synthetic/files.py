@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,7 +83,8 @@ def partial_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _as_sample_error(path, error) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only disk refuses even what is not there
+            partial.unlink(missing_ok=True)
 
 
 def _as_sample_error(path: Path, error: OSError) -> SampleError:

@@ -21,6 +21,7 @@ from napari_leukoseg.training.warping import (
     compose,
     draw_center,
     elastic_field,
+    leave_cells_open,
     paste,
     random_rotation,
     sample_layers,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Crop", "CropDataset", "CropSettings", "normalized_distance"]
+
+OFF_SCALE_RANGE = (0.15, 5.0)
+"""Cell diameters, as factors of the working one, met while searching for it."""
 
 STORED_DIAMETER_FACTOR = 1.5
 """Samples are kept at most this much finer than the working scale."""
@@ -50,6 +54,10 @@ class CropSettings:
         Working diameter: the size at which the network sees cells.
     scale_range : tuple of float, optional
         Smallest and largest diameter drawn, as a factor of the working one.
+    off_scale : float, optional
+        Probability that a picture is shown far too large or too small, with
+        its cells left open: so red cells are not taken for white ones while
+        the size of cells is being searched for.
     elastic_px : float, optional
         Largest displacement of the elastic warp.
     mosaic, paste : float, optional
@@ -63,7 +71,8 @@ class CropSettings:
 
     size_px: int = 160
     cell_diameter_px: float = 64.0
-    scale_range: tuple[float, float] = (0.45, 1.7)
+    scale_range: tuple[float, float] = (0.55, 1.6)
+    off_scale: float = 0.12
     elastic_px: float = 4.0
     mosaic: float = 0.5
     paste: float = 0.35
@@ -229,9 +238,13 @@ class CropDataset(Dataset[Crop]):
     ) -> tuple[Layers, dict[int, int]]:
         """Rotate, scale and bend a picture about one of its points."""
         settings, side = self.settings, self.settings.size_px
-        low, high = np.log(settings.scale_range)
-        # Peaked at the working scale, where nearly all prediction happens.
-        wanted = settings.cell_diameter_px * np.exp(rng.triangular(low, 0, high))
+        is_off_scale = not around_cell and rng.random() < settings.off_scale
+        if is_off_scale:
+            factor = np.exp(rng.uniform(*np.log(OFF_SCALE_RANGE)))
+        else:  # peaked at the working scale, where nearly all prediction happens
+            low, high = np.log(settings.scale_range)
+            factor = np.exp(rng.triangular(low, 0, high))
+        wanted = settings.cell_diameter_px * factor
         zoom = sample.cell_diameter_px / wanted  # source pixels per crop pixel
         center = draw_center(sample, rng, around_cell=around_cell)
         offset = rng.uniform(-0.4, 0.4, 2) * side
@@ -242,7 +255,10 @@ class CropDataset(Dataset[Crop]):
         matrix = random_rotation(rng) * zoom
         source = np.einsum("ij,jrc->irc", matrix.astype(np.float32), grid)
         source += np.asarray(center, np.float32)[:, None, None]
-        return sample_layers(sample, source, zoom), dict(sample.cell_classes)
+        layers = sample_layers(sample, source, zoom)
+        if is_off_scale:
+            return leave_cells_open(layers), {}
+        return layers, dict(sample.cell_classes)
 
 
 def to_crop(layers: Layers, classes: Mapping[int, int]) -> Crop:

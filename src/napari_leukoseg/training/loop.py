@@ -275,6 +275,7 @@ def validation_settings(settings: CropSettings) -> CropSettings:
         size_px=settings.size_px,
         cell_diameter_px=settings.cell_diameter_px,
         scale_range=(0.9, 1.1),
+        off_scale=0.0,
         elastic_px=0.0,
         mosaic=0.0,
         paste=0.0,

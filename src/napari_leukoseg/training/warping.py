@@ -9,7 +9,7 @@ import torch
 from scipy import ndimage
 from torch.nn import functional
 
-from napari_leukoseg.training.sample import ANYTHING, UNKNOWN_INSTANCE
+from napari_leukoseg.training.sample import ANYTHING, IS_CELL, UNKNOWN_INSTANCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,7 @@ __all__ = [
     "compose",
     "draw_center",
     "elastic_field",
+    "leave_cells_open",
     "paste",
     "random_rotation",
     "sample_layers",
@@ -120,6 +121,18 @@ def read_pixels(
         align_corners=False,
     )[0]
     return warped.numpy().transpose(1, 2, 0).astype(np.uint8)
+
+
+def leave_cells_open(layers: Layers) -> Layers:
+    """Say nothing of cells, and only that the rest is background."""
+    is_cell = layers.allowed & IS_CELL > 0
+    near = ndimage.binary_dilation(is_cell, iterations=2)
+    return layers._replace(
+        allowed=np.where(near, np.uint8(ANYTHING), layers.allowed),
+        instances=np.where(near, np.int32(UNKNOWN_INSTANCE), layers.instances).astype(
+            np.int32
+        ),
+    )
 
 
 def renumbered(

@@ -1,0 +1,138 @@
+"""`leukoseg segment`: pictures and slides to cases and exported files."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_leukoseg.cli import terminal
+from napari_leukoseg.cli.arguments import parse_mpp, parse_region
+from napari_leukoseg.cli.inputs import collect_slides
+from napari_leukoseg.cli.outputs import Format, parse_formats, prepare_folder
+from napari_leukoseg.cli.progress import working
+from napari_leukoseg.errors import SettingsError
+from napari_leukoseg.geometry import Region
+
+__all__ = ["Device", "segment"]
+
+STOPPED = 130
+"""Exit status after Ctrl-C, as shells give it."""
+
+
+class Device(StrEnum):
+    """Where the network may run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+def segment(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Pictures, slides, and folders of them (not their subfolders).",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Output folder; made if missing."
+        ),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(metavar="NAME|FOLDER", help="A bundled model or a model folder."),
+    ] = "default",
+    device: Annotated[
+        Device, typer.Option(help="auto takes CUDA, then MPS, then the CPU.")
+    ] = Device.AUTO,
+    mpp: Annotated[
+        float | None,
+        typer.Option(
+            metavar="UM",
+            parser=parse_mpp,
+            help="Pixel size in µm, in place of what the file says.",
+        ),
+    ] = None,
+    cell_diameter: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PX",
+            help="Typical diameter of a white cell in pixels; found out if absent.",
+        ),
+    ] = None,
+    region: Annotated[
+        Region | None,
+        typer.Option(
+            metavar="R0,C0,R1,C1",
+            parser=parse_region,
+            help="First row and column, and those after the last, of the part to "
+            "segment; the whole picture if absent.",
+        ),
+    ] = None,
+    formats: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar=",".join(Format),
+            help="What is written, with commas between.",
+        ),
+    ] = Format.CASE.value,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace what is there and start anew; a case that a person edited "
+            "is kept beside it under another name.",
+        ),
+    ] = False,
+) -> None:
+    """Segment white blood cells and give each its class.
+
+    Writes, for a picture x, x.leukoseg.zarr (case), x_nucleus.tif, x_cytoplasm.tif
+    and x_class.tif (tiff), x_cells.csv (csv), x_overlay.png (overlay). A case that
+    is there already is resumed or added to; cells that a person edited or reviewed
+    stay as they are.
+    """
+    from napari_leukoseg.pipeline import SegmentSettings
+
+    try:
+        wanted = parse_formats(formats)
+        settings = SegmentSettings(cell_diameter, region)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+    prepare_folder(out)
+    try:
+        slides = collect_slides(files)
+        with working("Loading the model"):
+            from napari_leukoseg.cli.batch import Batch
+            from napari_leukoseg.segment import load_segmenter
+
+            segmenter = load_segmenter(model, device.value)
+        batch = Batch(segmenter, out, wanted, settings, mpp, overwrite)
+        n_failed = batch.run(slides)
+    except KeyboardInterrupt:
+        terminal.note(_farewell(Format.CASE in wanted))
+        raise typer.Exit(STOPPED) from None
+    if n_failed:
+        raise typer.Exit(1)
+
+
+def _farewell(has_case: bool) -> str:
+    """Say what is left after Ctrl-C."""
+    if has_case:
+        return (
+            "Stopped. Finished tiles are kept in the case; the same command resumes "
+            "there."
+        )
+    return (
+        "Stopped. Finished pictures are kept, the one at work is not; with case in "
+        "--format it could have been resumed."
+    )
