@@ -11,7 +11,18 @@ from napari_leukoseg.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MAX_MPP", "MIN_MPP", "PixelSize", "Region", "Size"]
+__all__ = [
+    "MAX_CELL_PX",
+    "MAX_MPP",
+    "MIN_CELL_PX",
+    "MIN_MPP",
+    "PixelSize",
+    "Region",
+    "Size",
+]
+
+MIN_CELL_PX, MAX_CELL_PX = 4.0, 4000.0
+"""Limits of a white cell's diameter in a picture, in pixels."""
 
 MIN_MPP = 0.02
 """Smallest believable pixel size of a light microscope, µm per pixel."""

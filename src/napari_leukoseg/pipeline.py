@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_leukoseg import __version__
 from napari_leukoseg.cells import measure_cell
 from napari_leukoseg.errors import SettingsError
-from napari_leukoseg.geometry import Region
+from napari_leukoseg.geometry import MAX_CELL_PX, MIN_CELL_PX, Region
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,9 +54,11 @@ class SegmentSettings:
     region: Region | None = None
 
     def __post_init__(self) -> None:
-        if self.cell_diameter_px is not None and not self.cell_diameter_px > 0:
+        diameter = self.cell_diameter_px
+        if diameter is not None and not MIN_CELL_PX <= diameter <= MAX_CELL_PX:
             raise SettingsError(
-                f"A cell diameter of {self.cell_diameter_px} pixels is not positive."
+                f"A cell diameter of {diameter:g} pixels is out of range; give "
+                f"{MIN_CELL_PX:g} to {MAX_CELL_PX:g}."
             )
 
     def area_of(self, slide: SlideReader) -> Region:

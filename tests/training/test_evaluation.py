@@ -2,15 +2,12 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_leukoseg.segment import load_segmenter
 from napari_leukoseg.training.evaluation import (
     PredictedLabels,
-    predict_picture,
     score_picture,
     summarize,
 )
@@ -75,12 +72,3 @@ def test_whole_cell_labels_give_no_nucleus_score(samples: list[Sample]) -> None:
     score = score_picture(whole, perfect(samples[0]))
     assert all(math.isnan(cell.nucleus_dice) for cell in score.cells)
     assert score.cell_dice == 1
-
-
-def test_pictures_go_through_the_whole_pipeline(
-    samples: list[Sample], color_model: Path
-) -> None:
-    predicted = predict_picture(samples[0].image, load_segmenter(color_model, "cpu"))
-    score = score_picture(samples[0], predicted)
-    assert predicted.nucleus.shape == samples[0].instances.shape
-    assert 0 <= score.cell_dice <= 1

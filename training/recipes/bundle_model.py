@@ -61,7 +61,7 @@ def main(root: Path, run: Path, figures_path: Path, out: Path) -> None:
     with (run / "log.csv").open(newline="") as file:
         epochs = list(csv.DictReader(file))
     folders = sorted({source.folder for source in config.data})
-    summary = json.loads(figures_path.read_text())["summary"]
+    figures = json.loads(figures_path.read_text())
     training = {
         "data": {
             name: {"sha256": digest_folder(root / name), "license": LICENSES[name]}
@@ -75,7 +75,8 @@ def main(root: Path, run: Path, figures_path: Path, out: Path) -> None:
     }
     metrics = {
         "protocol": PROTOCOL,
-        **{name: rounded(figures) for name, figures in summary.items()},
+        "part": figures["part"],
+        **{name: rounded(values) for name, values in figures["summary"].items()},
     }
     model = load_model(run / "model")
     card = replace(

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_leukoseg.errors import SettingsError
-from napari_leukoseg.geometry import Region
+from napari_leukoseg.geometry import MAX_CELL_PX, MIN_CELL_PX, Region
 from napari_leukoseg.segment.instances import separate
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ class CellScale:
     source: str
 
     def __post_init__(self) -> None:
-        if not 4 <= self.diameter_px <= 4000:
+        if not MIN_CELL_PX <= self.diameter_px <= MAX_CELL_PX:
             raise SettingsError(
                 f"A cell diameter of {self.diameter_px:g} pixels is out of range; "
-                "give 4 to 4000."
+                "give another, or another pixel size."
             )
 
 

@@ -1,19 +1,12 @@
-"""Judges a model on labeled pictures through the whole pipeline, as files."""
+"""Scores predicted labels of a picture by those of an expert."""
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
-from napari_leukoseg.case import Case
-from napari_leukoseg.geometry import Region
-from napari_leukoseg.pipeline import SegmentSettings, segment_slide
-from napari_leukoseg.slide import open_slide
 from napari_leukoseg.training.metrics import dice, match_cells, overlap_matrix
 from napari_leukoseg.training.sample import (
     IS_BACKGROUND,
@@ -23,13 +16,11 @@ from napari_leukoseg.training.sample import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-    from napari_leukoseg.segment import Segmenter
-
-__all__ = ["CellScore", "PictureScore", "predict_picture", "score_picture", "summarize"]
+__all__ = ["CellScore", "PictureScore", "PredictedLabels", "score_picture", "summarize"]
 
 
 @dataclass(frozen=True)
@@ -97,28 +88,6 @@ class PredictedLabels:
         return np.maximum(self.nucleus, self.cytoplasm).astype(np.int64)
 
 
-def predict_picture(image: NDArray[np.uint8], segmenter: Segmenter) -> PredictedLabels:
-    """Run a picture through the pipeline, as a file, without giving its scale."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture.png"
-        Image.fromarray(image).save(path, compress_level=1)
-        with (
-            open_slide(path) as slide,
-            Case.create(Path(folder) / "picture.leukoseg.zarr", slide) as case,
-        ):
-            for _ in segment_slide(slide, segmenter, case, SegmentSettings()):
-                pass
-            whole = Region.of_shape(slide.shape)
-            table = case.table()
-            ids = table["cell_id"].astype(int).tolist()
-            return PredictedLabels(
-                case.read_labels("nucleus", whole),
-                case.read_labels("cytoplasm", whole),
-                dict(zip(ids, table["class_id"].astype(int), strict=True)),
-                dict(zip(ids, table["confidence"].astype(float), strict=True)),
-            )
-
-
 def score_picture(sample: Sample, predicted: PredictedLabels) -> PictureScore:
     """Compare predicted labels with what the expert marked.
 
@@ -166,15 +135,6 @@ def score_picture(sample: Sample, predicted: PredictedLabels) -> PictureScore:
     )
 
 
-def evaluate_samples(
-    samples: Iterable[Sample], segmenter: Segmenter
-) -> Iterator[tuple[Sample, PredictedLabels, PictureScore]]:
-    """Predict and score pictures one by one."""
-    for sample in samples:
-        predicted = predict_picture(sample.image, segmenter)
-        yield sample, predicted, score_picture(sample, predicted)
-
-
 def summarize(scores: Iterable[PictureScore]) -> dict[str, dict[str, Any]]:
     """Give the figures of each data set.
 
@@ -215,8 +175,3 @@ def mean(values: Iterable[float | np.floating[Any]]) -> float:
     known = np.asarray([float(v) for v in values])
     known = known[np.isfinite(known)]
     return float(known.mean()) if known.size else float("nan")
-
-
-def to_record(score: PictureScore) -> dict[str, Any]:
-    """Plain data of a score, for a JSON file."""
-    return asdict(score)
