@@ -1,0 +1,395 @@
+"""Keeps the three result layers of a case up to date, without stalling the window."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.events import Event
+from qtpy.QtCore import QElapsedTimer, QObject, QTimer, Signal
+
+from napari_leukoseg.plugin.layers import (
+    CASE_KEY,
+    ROLE_KEY,
+    features_of,
+    find_layers,
+    forget_history,
+    layer_attributes,
+    seen_by,
+    spatial_of,
+    write_changes,
+)
+from napari_leukoseg.plugin.roles import ROLES, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+    from napari.components import LayerList, ViewerModel
+    from numpy.typing import NDArray
+
+    from napari_leukoseg.plugin.background import Background
+    from napari_leukoseg.plugin.case_view import CaseView, Snapshot
+
+__all__ = ["Results"]
+
+MIN_INTERVAL_MS = 500
+"""Shortest time between two refreshes of the layers."""
+
+_FEATURES_INTERVAL_MS = 3000
+"""Shortest time between two renewals of the tables, which rebuild their widget."""
+
+_PAINTED_SUFFIX = " (painted)"
+
+
+@dataclass(frozen=True, eq=False)
+class _Renewal:
+    """All that a refresh needs, prepared in a thread."""
+
+    snapshot: Snapshot
+    changed: dict[str, NDArray[np.intp]]
+    features: dict[str, pd.DataFrame] | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A case, read in a thread, and which of its layers a person has painted on."""
+
+    view: CaseView
+    features: dict[str, pd.DataFrame]
+    painted: set[str]
+
+
+class Results(QObject):
+    """Result layers of one picture in one viewer.
+
+    Reading happens in threads. What has to happen in the interface thread is cut
+    into small steps, one for each turn of the event loop.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Gets the layers.
+    background : Background
+        Reads the case.
+    picture : Image
+        Layer that the results lie over.
+
+    Attributes
+    ----------
+    changed : Signal
+        Emitted when layers and table show a new state.
+    failed : Signal of str
+        A sentence for people.
+    """
+
+    changed = Signal()
+    failed = Signal(str)
+
+    def __init__(
+        self, viewer: ViewerModel, background: Background, picture: Image
+    ) -> None:
+        super().__init__()
+        self._viewer, self._background, self._picture = viewer, background, picture
+        self.view: CaseView | None = None
+        self._layers: dict[str, Labels] = {}
+        self._painted: set[str] = set()
+        self._is_running = self._is_writing = False
+        self._is_renewing = self._is_wanted = self._needs_features = False
+        self._since_renewal, self._since_features = QElapsedTimer(), QElapsedTimer()
+        self._steps: deque[Iterator[None]] = deque()
+        self._stepper = QTimer(self)
+        self._stepper.setInterval(0)
+        self._stepper.timeout.connect(self._step)
+        self._waiter = QTimer(self)
+        self._waiter.setSingleShot(True)
+        self._waiter.timeout.connect(self.renew)
+
+    @property
+    def path(self) -> Path | None:
+        """Case that is shown, or none."""
+        return None if self.view is None else self.view.case.path
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to read or show."""
+        return not (self._is_renewing or self._is_wanted or self._steps)
+
+    def open(
+        self,
+        path: Path,
+        then: Callable[[], None] | None = None,
+        on_error: Callable[[str], None] | None = None,
+    ) -> None:
+        """Show a case, in layers that are there already or in new ones.
+
+        Parameters
+        ----------
+        path : Path
+            Case folder.
+        then : callable, optional
+            Called when it is shown.
+        on_error : callable, optional
+            Gets a sentence if it cannot be; the signal `failed` tells it otherwise.
+        """
+        if path == self.path and not self._painted and self._has_all_layers():
+            self.renew(is_final=True)
+            if then is not None:
+                then()
+            return
+        self._is_renewing = True
+        found = find_layers(self._viewer.layers, str(path))
+        strangers = {
+            role: layer.data
+            for role, layer in found.items()
+            if layer is not self._layers.get(role) and not layer.multiscale
+        }
+        read = partial(_open_view, path, strangers)
+        attach = partial(self._attach, then)
+        self._background.run(read, attach, partial(self._fail, on_error))
+
+    def set_running(self, is_running: bool) -> None:
+        """Keep people from painting on what a run is about to write."""
+        self._is_running = is_running
+        self._set_editable()
+        if not is_running:
+            self.renew(is_final=True)
+
+    def renew(self, *, is_final: bool = False) -> None:
+        """Show the case as it is now; soon, if it was shown a moment ago.
+
+        Parameters
+        ----------
+        is_final : bool, optional
+            Whether the tables are renewed in any case.
+        """
+        self._needs_features |= is_final
+        if self.view is None or self._is_renewing:
+            self._is_wanted = self._is_renewing
+            return
+        wait_ms = _left_of(self._since_renewal, MIN_INTERVAL_MS)
+        if wait_ms and not is_final:
+            self._waiter.start(wait_ms)
+            return
+        self._waiter.stop()
+        self._is_wanted, self._is_renewing = False, True
+        has_features = self._needs_features or not _left_of(
+            self._since_features, _FEATURES_INTERVAL_MS
+        )
+        self._needs_features = False
+        # Once a run is over, whatever it wrote last is read anew.
+        before = None if is_final else self.view.snapshot
+        read = partial(_read, self.view, seen_by(self._present()), before, has_features)
+        self._background.run(read, self._take, partial(self._fail, None))
+
+    def cell_at(self, world: Any) -> int:
+        """Return the id of the cell at a world position, 0 where there is none."""
+        if self.view is None:
+            return 0
+        row, column = self._picture.world_to_data(world)[-2:]
+        return self.view.cell_at(float(row), float(column))
+
+    def close(self) -> None:
+        """Stop; layers stay as they are."""
+        self._stepper.stop()
+        self._waiter.stop()
+        self._steps.clear()
+        for layer in self._layers.values():
+            layer.events.paint.disconnect(self._on_paint)
+        self._layers = {}
+        if self.view is not None:
+            self.view.case.close()
+
+    def _attach(self, then: Callable[[], None] | None, opened: _Opened) -> None:
+        """Put a case into layers."""
+        if self.view is not None:
+            self.view.case.close()
+        self.view = opened.view
+        found = find_layers(self._viewer.layers, str(self.view.case.path))
+        for role in opened.painted & found.keys():
+            self._adopt(role, found[role])
+            self._painted.add(role)
+        self._set_aside_painted()
+        self._do(self._attach_steps(opened.view, opened.features, then))
+
+    def _attach_steps(
+        self,
+        view: CaseView,
+        features: dict[str, pd.DataFrame],
+        then: Callable[[], None] | None,
+    ) -> Iterator[None]:
+        """Fill or add one layer a step."""
+        found = find_layers(self._viewer.layers, str(view.case.path))
+        for role in ROLES:
+            layer = found.get(role)
+            if layer is not None and layer.multiscale is view.is_plain:
+                self._viewer.layers.remove(layer)
+                layer = None
+            if layer is None:
+                yield from self._add_layer(view, role)
+            else:
+                layer.data = view.data(role)
+                self._adopt(role, layer)
+            yield
+            self._layers[role].features = features[role]
+            yield
+        self._set_editable()
+        self._finish()
+        if then is not None:
+            then()
+
+    def _add_layer(self, view: CaseView, role: str) -> Iterator[None]:
+        """Add a layer, shown a step later: hidden, it is added in half the time."""
+        attributes = layer_attributes(view, role, spatial_of(self._picture))
+        selected = set(self._viewer.layers.selection)
+        layer = Labels(view.data(role), visible=False, **attributes)
+        self._viewer.add_layer(layer)
+        # A new layer takes the selection; what the user works on keeps it.
+        self._viewer.layers.selection = selected & set(self._viewer.layers)
+        self._adopt(role, layer)
+        yield
+        layer.visible = True
+
+    def _adopt(self, role: str, layer: Labels) -> None:
+        """Take care of a layer from now on."""
+        if self._layers.get(role) is not layer:
+            self._layers[role] = layer
+            layer.events.paint.connect(self._on_paint)
+
+    def _take(self, renewal: _Renewal) -> None:
+        """Show what was read."""
+        assert self.view is not None  # noqa: S101
+        self.view.show(renewal.snapshot)
+        self._do(self._renewal_steps(self.view, renewal))
+
+    def _renewal_steps(self, view: CaseView, renewal: _Renewal) -> Iterator[None]:
+        """Bring one layer a step to the new state."""
+        for role, layer in self._present().items():
+            if view.is_plain:
+                changed = renewal.changed[role]
+                yield from write_changes(layer, renewal.snapshot, role, changed)
+                if not self._is_running:
+                    forget_history(layer)
+            else:
+                layer.refresh(extent=False, highlight=False)
+                yield
+        if renewal.features is not None:
+            for role, layer in self._present().items():
+                layer.features = renewal.features[role]
+                yield
+            self._since_features.start()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Close a renewal."""
+        self._is_renewing = False
+        self._since_renewal.start()
+        self.changed.emit()
+        if self._is_wanted:
+            self.renew()
+
+    def _fail(self, on_error: Callable[[str], None] | None, message: str) -> None:
+        """Tell that the case cannot be shown."""
+        self._is_renewing = self._is_wanted = False
+        (on_error or self.failed.emit)(message)
+
+    def _do(self, steps: Iterator[None]) -> None:
+        """Take steps from the next turn of the event loop on."""
+        self._steps.append(steps)
+        self._stepper.start()
+
+    def _step(self) -> None:
+        """Take one step."""
+        if not self._steps:
+            self._stepper.stop()
+            return
+        self._is_writing = True
+        try:
+            next(self._steps[0])
+        except StopIteration:
+            self._steps.popleft()
+        finally:
+            self._is_writing = False
+
+    def _present(self) -> dict[str, Labels]:
+        """Return the layers that the user has not removed."""
+        layers = self._viewer.layers
+        return {role: self._layers[role] for role in ROLES if self._has(role, layers)}
+
+    def _has(self, role: str, layers: LayerList) -> bool:
+        """Whether the viewer still has a layer."""
+        return role in self._layers and self._layers[role] in layers
+
+    def _has_all_layers(self) -> bool:
+        """Whether the user has removed none of the layers."""
+        return len(self._present()) == len(ROLES)
+
+    def _set_editable(self) -> None:
+        """Allow painting on plain layers while nothing is written to them."""
+        is_plain = self.view is not None and self.view.is_plain
+        for layer in self._present().values():
+            layer.editable = is_plain and not self._is_running
+
+    def _on_paint(self, event: Event) -> None:
+        """Remember which layers a person has painted on."""
+        if not self._is_writing:
+            self._painted |= {r for r, x in self._layers.items() if x is event.source}
+
+    def _set_aside_painted(self) -> None:
+        """Leave painted layers to the person, under another name."""
+        for role in self._painted:
+            layer = self._layers.pop(role)
+            layer.events.paint.disconnect(self._on_paint)
+            layer.name = f"{layer.name}{_PAINTED_SUFFIX}"
+            layer.metadata = {
+                key: value
+                for key, value in layer.metadata.items()
+                if key not in (CASE_KEY, ROLE_KEY)
+            }
+        self._painted = set()
+
+
+def _open_view(path: Path, strangers: dict[str, NDArray[Any]]) -> _Opened:
+    """Open a case for the viewer; runs in a thread.
+
+    Layers of the case that came from elsewhere, from the reader for instance,
+    may have been painted on before anybody watched them.
+    """
+    from napari_leukoseg.case import Case
+    from napari_leukoseg.plugin.case_view import CaseView
+
+    view = CaseView(Case.open(path))
+    painted = {
+        role
+        for role, labels in strangers.items()
+        if view.is_plain and not np.array_equal(labels, view.data(role))
+    }
+    return _Opened(
+        view,
+        features_of(view.snapshot.table, view.snapshot.count, view.scheme),
+        painted,
+    )
+
+
+def _read(
+    view: CaseView, seen: list[Seen], before: Snapshot | None, has_features: bool
+) -> _Renewal:
+    """Read what a refresh needs; runs in a thread."""
+    snapshot = view.read(seen, before)
+    changed = {r: view.changes(snapshot, r) for r in ROLES} if view.is_plain else {}
+    if not has_features:
+        return _Renewal(snapshot, changed, None)
+    features = features_of(snapshot.table, snapshot.count, view.scheme)
+    return _Renewal(snapshot, changed, features)
+
+
+def _left_of(timer: QElapsedTimer, interval_ms: int) -> int:
+    """Return how much of an interval is left; none if the timer never ran."""
+    if not timer.isValid():
+        return 0
+    return max(0, interval_ms - int(timer.elapsed()))
