@@ -138,7 +138,7 @@ def open_dock(viewer: Viewer, slide: Path) -> LeukoSegDock:
     viewer.window.add_dock_widget(dock, name="LeukoSeg")
     dock.session.open(slide)
     wait(lambda: dock.session.picture is not None)
-    wait(lambda: dock.segment_page.cost_label.text().startswith("About"))
+    wait(lambda: dock.segment_page.cost_label.text().endswith(")."))
     viewer.scene.camera.zoom *= 3
     return dock
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from napari_leukoseg.case import LABEL_NAMES, Case
 from napari_leukoseg.cell import SegmentedCell
@@ -18,6 +19,7 @@ from napari_leukoseg.plugin.label_blocks import LabelBlocks
 from napari_leukoseg.plugin.roles import CLASSES, ROLES, Seen
 from napari_leukoseg.slide import open_slide
 
+SHAPE = (1301, 1103)
 BOX = ("box_row_px", "box_column_px", "box_row_stop_px", "box_column_stop_px")
 
 
@@ -42,18 +44,17 @@ def commit(case: Case, *cells: SegmentedCell) -> list[int]:
 
 @pytest.fixture(params=["plain", "pyramid"])
 def case(
-    request: pytest.FixtureRequest,
-    big_field: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
-    if request.param == "plain":
-        monkeypatch.setattr(case_view, "PLAIN_PX", 10**8)
+    if request.param == "pyramid":
+        monkeypatch.setattr(case_view, "PLAIN_PX", 0)
+    path = tmp_path / "x.png"
+    Pillow.fromarray(np.full((*SHAPE, 3), 230, np.uint8)).save(path)
     with (
-        open_slide(big_field) as slide,
-        Case.create(tmp_path / "c.leukoseg.zarr", slide) as case,
+        open_slide(path) as slide,
+        Case.create(tmp_path / "x.leukoseg.zarr", slide) as case,
     ):
-        commit(case, make_cell(100, 200, 0), make_cell(3000, 4100, 2))
+        commit(case, make_cell(100, 200, 0), make_cell(1000, 1085, 2))
         yield case
 
 
@@ -86,9 +87,9 @@ def test_levels_agree_with_the_case(case: Case) -> None:
         (slice(90, 120), slice(190, 215)),
         (slice(None, None, 7), slice(3, None, 50)),
         (105, slice(190, 215)),
-        (slice(95, 110), -4000),
+        (slice(95, 110), -900),
         (slice(500, 700),),
-        (slice(4000, 9000), slice(4199, 4300)),
+        (slice(990, 9000), slice(1090, 4300)),
         (..., slice(200, 210)),
         (5, 5),
     ],
@@ -104,7 +105,7 @@ def test_snapshot_shows_what_was_added(case: Case) -> None:
     view = CaseView(case)
     before = {role: np.asarray(level_0(view, role)).copy() for role in ROLES}
     commit(case, make_cell(500, 600, 1))  # and the two cells are gone
-    seen = [Seen(role, 0, Region(0, 0, 1000, 1000)) for role in ROLES]
+    seen = [Seen(role, 0, Region(0, 0, 900, 900)) for role in ROLES]
     snapshot = view.read(seen, view.snapshot)
     changed = {role: view.changes(snapshot, role) for role in ROLES}
     view.show(snapshot)
@@ -125,7 +126,7 @@ def test_cell_at(case: Case) -> None:
     view = CaseView(case)
     first, second = view.snapshot.table["cell_id"]
     assert view.cell_at(100, 200) == view.cell_at(99.6, 199.5) == first
-    assert view.cell_at(3011.4, 4109.4) == second
+    assert view.cell_at(1011.4, 1094.4) == second
     assert view.cell_at(99.4, 200) == 0
     assert view.cell_at(-1, 0) == view.cell_at(0, 1e9) == 0
 

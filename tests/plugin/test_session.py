@@ -124,3 +124,18 @@ def test_case_without_its_picture_says_so(
         session.open(case_folder)
     assert "not found" in said.args[0]
     assert [layer.name for layer in viewer.layers] == list(ROLES)
+
+
+def test_another_picture_hides_the_one_below(
+    session: Session, viewer: Viewer, open_field: Any, big_field: Path, wait: Any
+) -> None:
+    first = open_field()
+    mine = viewer.add_points(np.zeros((1, 2)))
+    session.open(big_field)
+    wait(lambda: len(viewer.layers) == 3)
+    assert session.picture.path == big_field
+    visible = {layer.name: layer.visible for layer in viewer.layers}
+    assert visible == {first.name: False, mine.name: True, big_field.name: True}
+    session.open(first)
+    visible = {layer.name: layer.visible for layer in viewer.layers}
+    assert visible == {first.name: True, mine.name: True, big_field.name: False}

@@ -130,3 +130,12 @@ def test_process_ends_with_its_input(process_client: ProcessClient) -> None:
     assert process.stdin is not None
     process.stdin.close()  # as if the viewer had died
     assert process.wait(timeout=TIMEOUT_MS / 1000) == 0
+
+
+def test_missing_interpreter_is_told(
+    process_client: ProcessClient, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_client.sys, "executable", "/no/such/python")
+    number = process_client.send("hello")
+    assert "python" in hear(process_client, qtbot, number, "crashed")["status"]
+    assert not process_client.is_busy

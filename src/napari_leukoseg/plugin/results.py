@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.events import Event
 from qtpy.QtCore import QElapsedTimer, QObject, QTimer, Signal
@@ -16,7 +14,6 @@ from qtpy.QtCore import QElapsedTimer, QObject, QTimer, Signal
 from napari_leukoseg.plugin.layers import (
     CASE_KEY,
     ROLE_KEY,
-    features_of,
     find_layers,
     forget_history,
     layer_attributes,
@@ -35,34 +32,21 @@ if TYPE_CHECKING:
 
     from napari_leukoseg.plugin.background import Background
     from napari_leukoseg.plugin.case_view import CaseView, Snapshot
+    from napari_leukoseg.plugin.renewals import Opened, Renewal
 
 __all__ = ["Results"]
 
 MIN_INTERVAL_MS = 500
 """Shortest time between two refreshes of the layers."""
 
+_REST = 4
+"""Least time between two refreshes, in units of the time that one takes: reading
+a large table would keep the interface waiting for the interpreter."""
+
 _FEATURES_INTERVAL_MS = 3000
 """Shortest time between two renewals of the tables, which rebuild their widget."""
 
 _PAINTED_SUFFIX = " (painted)"
-
-
-@dataclass(frozen=True, eq=False)
-class _Renewal:
-    """All that a refresh needs, prepared in a thread."""
-
-    snapshot: Snapshot
-    changed: dict[str, NDArray[np.intp]]
-    features: dict[str, pd.DataFrame] | None
-
-
-@dataclass(frozen=True, eq=False)
-class _Opened:
-    """A case, read in a thread, and which of its layers a person has painted on."""
-
-    view: CaseView
-    features: dict[str, pd.DataFrame]
-    painted: set[str]
 
 
 class Results(QObject):
@@ -101,6 +85,8 @@ class Results(QObject):
         self._painted: set[str] = set()
         self._is_running = self._is_writing = False
         self._is_renewing = self._is_wanted = self._needs_features = False
+        self._interval_ms = MIN_INTERVAL_MS
+        self._since_start = QElapsedTimer()
         self._since_renewal, self._since_features = QElapsedTimer(), QElapsedTimer()
         self._steps: deque[Iterator[None]] = deque()
         self._stepper = QTimer(self)
@@ -172,7 +158,7 @@ class Results(QObject):
         if self.view is None or self._is_renewing:
             self._is_wanted = self._is_renewing
             return
-        wait_ms = _left_of(self._since_renewal, MIN_INTERVAL_MS)
+        wait_ms = _left_of(self._since_renewal, self._interval_ms)
         if wait_ms and not is_final:
             self._waiter.start(wait_ms)
             return
@@ -182,9 +168,11 @@ class Results(QObject):
             self._since_features, _FEATURES_INTERVAL_MS
         )
         self._needs_features = False
+        self._since_start.start()
         # Once a run is over, whatever it wrote last is read anew.
         before = None if is_final else self.view.snapshot
-        read = partial(_read, self.view, seen_by(self._present()), before, has_features)
+        seen = seen_by(self._present())
+        read = partial(_read_renewal, self.view, seen, before, has_features)
         self._background.run(read, self._take, partial(self._fail, None))
 
     def cell_at(self, world: Any) -> int:
@@ -205,7 +193,7 @@ class Results(QObject):
         if self.view is not None:
             self.view.case.close()
 
-    def _attach(self, then: Callable[[], None] | None, opened: _Opened) -> None:
+    def _attach(self, then: Callable[[], None] | None, opened: Opened) -> None:
         """Put a case into layers."""
         if self.view is not None:
             self.view.case.close()
@@ -261,13 +249,13 @@ class Results(QObject):
             self._layers[role] = layer
             layer.events.paint.connect(self._on_paint)
 
-    def _take(self, renewal: _Renewal) -> None:
+    def _take(self, renewal: Renewal) -> None:
         """Show what was read."""
         assert self.view is not None  # noqa: S101
         self.view.show(renewal.snapshot)
         self._do(self._renewal_steps(self.view, renewal))
 
-    def _renewal_steps(self, view: CaseView, renewal: _Renewal) -> Iterator[None]:
+    def _renewal_steps(self, view: CaseView, renewal: Renewal) -> Iterator[None]:
         """Bring one layer a step to the new state."""
         for role, layer in self._present().items():
             if view.is_plain:
@@ -289,6 +277,9 @@ class Results(QObject):
         """Close a renewal."""
         self._is_renewing = False
         self._since_renewal.start()
+        if self._since_start.isValid():
+            took_ms = int(self._since_start.elapsed())
+            self._interval_ms = max(MIN_INTERVAL_MS, _REST * took_ms)
         self.changed.emit()
         if self._is_wanted:
             self.renew()
@@ -354,38 +345,20 @@ class Results(QObject):
         self._painted = set()
 
 
-def _open_view(path: Path, strangers: dict[str, NDArray[Any]]) -> _Opened:
-    """Open a case for the viewer; runs in a thread.
+def _open_view(path: Path, strangers: dict[str, NDArray[Any]]) -> Opened:
+    """Open a case; runs in a thread, which pays for the import."""
+    from napari_leukoseg.plugin.renewals import open_view
 
-    Layers of the case that came from elsewhere, from the reader for instance,
-    may have been painted on before anybody watched them.
-    """
-    from napari_leukoseg.case import Case
-    from napari_leukoseg.plugin.case_view import CaseView
-
-    view = CaseView(Case.open(path))
-    painted = {
-        role
-        for role, labels in strangers.items()
-        if view.is_plain and not np.array_equal(labels, view.data(role))
-    }
-    return _Opened(
-        view,
-        features_of(view.snapshot.table, view.snapshot.count, view.scheme),
-        painted,
-    )
+    return open_view(path, strangers)
 
 
-def _read(
+def _read_renewal(
     view: CaseView, seen: list[Seen], before: Snapshot | None, has_features: bool
-) -> _Renewal:
-    """Read what a refresh needs; runs in a thread."""
-    snapshot = view.read(seen, before)
-    changed = {r: view.changes(snapshot, r) for r in ROLES} if view.is_plain else {}
-    if not has_features:
-        return _Renewal(snapshot, changed, None)
-    features = features_of(snapshot.table, snapshot.count, view.scheme)
-    return _Renewal(snapshot, changed, features)
+) -> Renewal:
+    """Read a case anew; runs in a thread."""
+    from napari_leukoseg.plugin.renewals import read_renewal
+
+    return read_renewal(view, seen, before, has_features)
 
 
 def _left_of(timer: QElapsedTimer, interval_ms: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from napari.layers import Image, Layer
 from qtpy.QtCore import QCoreApplication, QObject, Signal
@@ -93,6 +93,7 @@ class Session(QObject):
         self.layer: Image | None = None
         self.picture: Picture | None = None
         self._results: WeakKeyDictionary[Image, Results] = WeakKeyDictionary()
+        self._hidden: WeakSet[Layer] = WeakSet()
         self._pages: set[Hashable] = set()
         self._connect()
         self._stop_watching = watch_clicks(viewer, self._on_click)
@@ -169,9 +170,10 @@ class Session(QObject):
 
     def open(self, path: Path) -> None:
         """Open a picture, a slide or a case, without asking which reader to use."""
+        path = path.expanduser().absolute()
         layer = self._find(path)
         if layer is not None:
-            self.choose(layer)
+            self.bring_forward(layer)
             self.opened.emit(f"{path.name} is open already.")
             return
         self.busy.emit(path.name)
@@ -179,6 +181,20 @@ class Session(QObject):
         recent = [Path(entry.path) for entry in self.preferences.recent]
         work = partial(_load, path, mpp, recent)
         self.background.run(work, partial(self._show, path), self._fail_to_open)
+
+    def bring_forward(self, layer: Image) -> None:
+        """Choose a picture and hide the others, which lie at the same place."""
+        self.choose(layer)
+        mine = [layer, *self._layers_over(layer)]
+        for hidden in mine:
+            if hidden in self._hidden:
+                hidden.visible = True
+                self._hidden.discard(hidden)
+        for other in self.pictures:
+            for above in (other, *self._layers_over(other)):
+                if above not in mine and above.visible:
+                    above.visible = False
+                    self._hidden.add(above)
 
     def set_mpp(self, mpp: float | None) -> None:
         """Give the chosen picture a pixel size that its file does not state."""
@@ -202,8 +218,11 @@ class Session(QObject):
     def _show_picture(self, path: Path, picture: Picture, data: LayerData) -> None:
         """Add a picture's layer and choose it."""
         layer = self._add(data)
-        self.layer, self.picture = layer, picture
-        self.preferences.remember(path, None if picture.has_own_mpp else picture.mpp)
+        self.bring_forward(layer)
+        self.picture = picture
+        self.viewer.reset_view(layers=[layer])
+        given = None if picture.has_own_mpp else picture.mpp
+        self.preferences.remember(picture.path or path, given)
         self.busy.emit("")
         self.picture_changed.emit()
         self.opened.emit("")
@@ -222,9 +241,10 @@ class Session(QObject):
                 self._add(data)
         self.busy.emit("")
         if sources:
-            self.choose(self._find(sources[0]))
-            if self.layer is not None:
-                self.results_of(self.layer).open(path)
+            layer = self._find(sources[0])
+            if layer is not None:
+                self.bring_forward(layer)
+                self.results_of(layer).open(path)
         self.opened.emit(
             ""
             if sources

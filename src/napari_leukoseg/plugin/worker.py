@@ -36,7 +36,7 @@ __all__ = ["Worker", "main"]
 
 _logger = logging.getLogger(__name__)
 
-NICENESS = 5
+NICENESS = 10
 """Priority given up, so that the window of the viewer comes first."""
 
 

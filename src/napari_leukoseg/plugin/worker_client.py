@@ -12,6 +12,7 @@ import threading
 from abc import abstractmethod
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -151,7 +152,12 @@ class ProcessClient(WorkerClient):
             self._backlog.append(command)
             return
         if self._process is None:
-            self._start()
+            try:
+                self._start()
+            except OSError as error:
+                failure = {"event": "crashed", "status": str(error)}
+                QTimer.singleShot(0, partial(self._abandon, failure))
+                return
         assert self._process is not None  # noqa: S101
         assert self._process.stdin is not None  # noqa: S101
         try:

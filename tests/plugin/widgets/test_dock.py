@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 import pytest
 from napari.layers import Labels
 
+from napari_leukoseg.case import Case
+from napari_leukoseg.plugin.preferences import Preferences
 from napari_leukoseg.plugin.roles import CLASSES, ROLES
 from napari_leukoseg.plugin.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from napari import Viewer
     from pytestqt.qtbot import QtBot
@@ -188,3 +192,23 @@ def test_pages_lead_on(dock: LeukoSegDock, open_field: Any) -> None:
     assert dock.tabs.currentIndex() == 0
     dock.slide_page.next_button.click()
     assert dock.tabs.currentIndex() == 1
+
+
+def test_closing_the_viewer_ends_the_worker_and_leaves_a_case(
+    viewer: Viewer, field_png: Path, color_model: Path, wait: Any, home: Path
+) -> None:
+    Preferences(model=str(color_model)).save()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-leukoseg", "LeukoSeg")
+    session = dock.session
+    session.open(field_png)
+    box = dock.segment_page.form.model_box
+    wait(lambda: session.picture is not None and box.currentData() is not None)
+    dock.segment_page.segment_button.click()
+    wait(lambda: (home / "cases" / "field.leukoseg.zarr").exists())
+    worker = psutil.Process(session.client.pid)
+    viewer.close()
+    wait(lambda: session.client.pid is None)
+    psutil.wait_procs([worker], timeout=30)
+    assert not worker.is_running()
+    with Case.open(home / "cases" / "field.leukoseg.zarr") as case:
+        assert case.revision >= 0

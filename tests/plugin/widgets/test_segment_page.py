@@ -31,7 +31,7 @@ def test_cost_is_told_before_the_start(
 ) -> None:
     assert "Open a picture" in page.cost_label.text() or not page.cost_label.text()
     open_field()
-    wait(lambda: page.cost_label.text().startswith("About"))
+    wait(lambda: page.cost_label.text().endswith(")."))
     assert "on CPU" in page.cost_label.text()
 
 

@@ -41,4 +41,4 @@ class PictureBox(QComboBox):
         """Take the user's choice."""
         pictures = self._session.pictures
         if index < len(pictures):
-            self._session.choose(pictures[index])
+            self._session.bring_forward(pictures[index])

@@ -231,10 +231,8 @@ class RunForm(QWidget):
 
     def _on_event(self, event: dict[str, Any]) -> None:
         """Hear which devices and models there are."""
-        if event["do"] == "hello" and event["event"] == "done":
-            self._fill_device_box(event["devices"])
-            self._fill_model_box(event["models"])
-            self.changed.emit()
+        if event["do"] == "hello":
+            self._take_hello(event)
         elif event["id"] == self._describing:
             self._describing = None
             if event["event"] == "done":
@@ -243,6 +241,19 @@ class RunForm(QWidget):
                 self.changed.emit()
             elif "message" in event:
                 self.failed.emit(event["message"])
+
+    def _take_hello(self, event: dict[str, Any]) -> None:
+        """List devices and models, or tell why there are none."""
+        if event["event"] == "done":
+            self._fill_device_box(event["devices"])
+            self._fill_model_box(event["models"])
+            self.changed.emit()
+        else:
+            reason = event.get("message", f"status {event.get('status')}")
+            self.failed.emit(
+                f"The worker process does not start ({reason}); install the plugin "
+                "again, or look into napari's log."
+            )
 
     def _take_area(self) -> None:
         """Take another area; a rectangle has to be drawn first."""

@@ -81,6 +81,8 @@ class SegmentPage(QWidget):
             self._show_error(str(error))
             return
         self.form.remember()
+        if self.form.area is Area.RECTANGLE:  # clicks are for cells from here on
+            self._session.viewer.layers.selection.active = request.layer
         self._session.runs.start(request)
 
     def _set_up_buttons(self) -> None:
@@ -191,7 +193,8 @@ class SegmentPage(QWidget):
         self._estimate = None
         if event["event"] == "done":
             cost = describe_duration(event["seconds"])
-            self.cost_label.setText(f"About {cost} on {event['device']}.")
+            lead = cost.capitalize() if event["seconds"] < 1 else f"About {cost}"
+            self.cost_label.setText(f"{lead} on {event['device']}.")
         else:
             self.cost_label.setText(event.get("message", "The cost is not known."))
 

@@ -102,6 +102,7 @@ class SlidePage(QWidget):
         self.recent_button = QPushButton("&Recent")
         self.recent_button.setToolTip("Open one of the last files again")
         menu = QMenu(self.recent_button)
+        menu.setToolTipsVisible(True)
         menu.aboutToShow.connect(lambda: self._fill_recent(menu))
         self.recent_button.setMenu(menu)
         row = QHBoxLayout()
