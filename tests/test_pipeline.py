@@ -25,7 +25,8 @@ from napari_leukoseg.slide import SlideReader, open_slide
 from napari_leukoseg.synthetic import DrawnRegion, SmearSettings, write_field
 from napari_leukoseg.training.metrics import dice, match_cells
 
-SMALL_WINDOW_PX = 208
+SMALL_WINDOW_CELLS = 5.0
+"""Side of a window in cell diameters that leaves two for the core."""
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def segmenter(color_model: Path) -> Segmenter:
 def tiled(color_model: Path) -> Segmenter:
     """One whose windows are so small that a field takes several tiles."""
     segmenter = load_segmenter(color_model, "cpu")
-    segmenter.window_px = SMALL_WINDOW_PX
+    segmenter.window_px = int(SMALL_WINDOW_CELLS * segmenter.card.cell_diameter_px)
     return segmenter
 
 
@@ -146,7 +147,7 @@ from napari_leukoseg.segment import load_segmenter
 from napari_leukoseg.slide import open_slide
 picture, folder, model = sys.argv[1:]
 segmenter = load_segmenter(model, "cpu")
-segmenter.window_px = {window}
+segmenter.window_px = {window_px}
 with open_slide(picture) as slide, Case.create(folder, slide) as case:
     for progress in segment_slide(slide, segmenter, case, SegmentSettings()):
         print(progress.done, flush=True)
@@ -158,7 +159,7 @@ def test_a_killed_process_leaves_a_case_that_resumes(
     field_png: Path, tiled: Segmenter, color_model: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "killed.leukoseg.zarr"
-    program = KILLED.format(window=SMALL_WINDOW_PX)
+    program = KILLED.format(window_px=tiled.window_px)
     command = [sys.executable, "-c", program, field_png, path, color_model]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -84,7 +84,7 @@ class Results(QObject):
         self._layers: dict[str, Labels] = {}
         self._painted: set[str] = set()
         self._is_running = self._is_writing = False
-        self._is_renewing = self._is_wanted = self._needs_features = False
+        self._is_renewing = self._is_wanted = self._needs_all = False
         self._interval_ms = MIN_INTERVAL_MS
         self._since_start = QElapsedTimer()
         self._since_renewal, self._since_features = QElapsedTimer(), QElapsedTimer()
@@ -129,6 +129,7 @@ class Results(QObject):
                 then()
             return
         self._is_renewing = True
+        self._since_start.start()
         found = find_layers(self._viewer.layers, str(path))
         strangers = {
             role: layer.data
@@ -142,8 +143,9 @@ class Results(QObject):
     def set_running(self, is_running: bool) -> None:
         """Keep people from painting on what a run is about to write."""
         self._is_running = is_running
-        self._set_editable()
-        if not is_running:
+        if is_running:
+            self._set_editable()
+        else:  # editable again once the last cells are shown
             self.renew(is_final=True)
 
     def renew(self, *, is_final: bool = False) -> None:
@@ -152,25 +154,25 @@ class Results(QObject):
         Parameters
         ----------
         is_final : bool, optional
-            Whether the tables are renewed in any case.
+            Whether everything is read anew, tables included, since a run is over
+            or was not watched.
         """
-        self._needs_features |= is_final
+        self._needs_all |= is_final
         if self.view is None or self._is_renewing:
             self._is_wanted = self._is_renewing
             return
         wait_ms = _left_of(self._since_renewal, self._interval_ms)
-        if wait_ms and not is_final:
+        if wait_ms and not self._needs_all:
             self._waiter.start(wait_ms)
             return
         self._waiter.stop()
         self._is_wanted, self._is_renewing = False, True
-        has_features = self._needs_features or not _left_of(
+        has_features = self._needs_all or not _left_of(
             self._since_features, _FEATURES_INTERVAL_MS
         )
-        self._needs_features = False
+        before = None if self._needs_all else self.view.snapshot
+        self._needs_all = False
         self._since_start.start()
-        # Once a run is over, whatever it wrote last is read anew.
-        before = None if is_final else self.view.snapshot
         seen = seen_by(self._present())
         read = partial(_read_renewal, self.view, seen, before, has_features)
         self._background.run(read, self._take, partial(self._fail, None))
@@ -226,7 +228,6 @@ class Results(QObject):
             yield
             self._layers[role].features = features[role]
             yield
-        self._set_editable()
         self._finish()
         if then is not None:
             then()
@@ -276,10 +277,10 @@ class Results(QObject):
     def _finish(self) -> None:
         """Close a renewal."""
         self._is_renewing = False
+        self._set_editable()
         self._since_renewal.start()
-        if self._since_start.isValid():
-            took_ms = int(self._since_start.elapsed())
-            self._interval_ms = max(MIN_INTERVAL_MS, _REST * took_ms)
+        took_ms = int(self._since_start.elapsed())
+        self._interval_ms = max(MIN_INTERVAL_MS, _REST * took_ms)
         self.changed.emit()
         if self._is_wanted:
             self.renew()

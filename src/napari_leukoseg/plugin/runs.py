@@ -246,8 +246,9 @@ class Runs(QObject):
         assert self._case is not None  # noqa: S101
         results = self._results_of(self._request.layer)
         results.set_running(True)
-        on_error = partial(self._if_current, self._request, self._fail)
-        results.open(self._case, then, on_error)
+        # What cannot be shown must not be added to; a run under way goes on.
+        fail = partial(self._if_current, self._request, self._fail)
+        results.open(self._case, then, fail if then is not None else None)
 
     def _success(self, summary: Event) -> Ending:
         """Tell what was found."""

@@ -50,6 +50,12 @@ def test_folder_that_is_no_model_is_told(
     assert str(tmp_path) in page.message.text
 
 
+def test_worker_that_does_not_start_is_told(page: SegmentPage) -> None:
+    page.form._on_event({"do": "hello", "id": 0, "event": "crashed", "status": 1})
+    assert page.message.tone is Tone.ERROR
+    assert "does not start (status 1)" in page.message.text
+
+
 def test_settings_are_remembered(
     page: SegmentPage, open_field: Any, segment: Any, color_model: Path
 ) -> None:

@@ -148,6 +148,7 @@ class SegmentPage(QWidget):
     def _on_picture(self) -> None:
         """Another picture was chosen, or more is known of it."""
         self.cell_label.clear()
+        self.cost_label.clear()
         self._show_results()
         self._settle.start()
 
