@@ -25,8 +25,9 @@ from napari_leukoseg.synthetic import SmearSettings, write_slide
 SIDE_PX = 8192
 TICK_MS = 10
 PAN_MS = 40
-BASELINE_S = 12.0
-RUN_S = 45.0
+GESTURE_S = 30.0
+"""Of either kind: the longer one looks, the longer the longest gap."""
+
 LIMIT_S = 300.0
 MAX_EXTRA_S = 0.1
 
@@ -151,7 +152,7 @@ def test_window_stays_alive(
     dock = open_dock(viewer, slide)
     watch = Watch()
     timer = in_steps(add_labels(viewer), 1000)
-    gesture(viewer, after(BASELINE_S))
+    gesture(viewer, after(GESTURE_S))
     timer.stop()
     idle = watch.longest()
     viewer.close()
@@ -162,7 +163,7 @@ def test_window_stays_alive(
     session = dock.session
     watch.longest()
     dock.segment_page.segment()
-    enough = after(RUN_S)
+    enough = after(GESTURE_S)
     gesture(viewer, lambda: enough() or not session.runs.is_active)
     running = watch.longest()
     n_cells = len(session.results.view.snapshot.table)

@@ -39,6 +39,9 @@ __all__ = ["Results"]
 MIN_INTERVAL_MS = 500
 """Shortest time between two refreshes of the layers."""
 
+STEP_MS = 20
+"""Pause between two steps, in which the window draws and hears the user."""
+
 _REST = 4
 """Least time between two refreshes, in units of the time that one takes: reading
 a large table would keep the interface waiting for the interpreter."""
@@ -90,7 +93,7 @@ class Results(QObject):
         self._since_renewal, self._since_features = QElapsedTimer(), QElapsedTimer()
         self._steps: deque[Iterator[None]] = deque()
         self._stepper = QTimer(self)
-        self._stepper.setInterval(0)
+        self._stepper.setInterval(STEP_MS)
         self._stepper.timeout.connect(self._step)
         self._waiter = QTimer(self)
         self._waiter.setSingleShot(True)
