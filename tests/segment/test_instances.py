@@ -82,10 +82,78 @@ def test_one_convex_cell_is_not_cut_at_two_middles() -> None:
     assert len(separate(misled, DIAMETER_PX, InstanceSettings()).cells) == 1
 
 
-def test_without_distance_they_stay_together() -> None:
-    prediction = predict_disks((100, 140), [(50, 40), (50, 78)])
-    merged = prediction._replace(distance=None)
-    assert len(separate(merged, DIAMETER_PX, InstanceSettings()).cells) == 1
+def test_without_distance_the_outline_cuts_them_apart() -> None:
+    centers = [(50.0, 40.0), (50.0, 78.0), (110.0, 60.0)]
+    prediction = predict_disks((150, 140), centers)._replace(distance=None)
+    labels, cells = separate(prediction, DIAMETER_PX, InstanceSettings())
+    assert len(cells) == 3
+    assert len({int(labels[int(r), int(c)]) for r, c in centers}) == 3
+    areas = np.array([cell.area for cell in cells])
+    np.testing.assert_allclose(areas, np.pi * 20**2, rtol=0.1)
+
+
+def test_without_distance_a_bent_cell_stays_whole() -> None:
+    bent = disk((100, 100), 50, 50, 24) & ~disk((100, 100), 28, 50, 7)
+    kinds = np.where(disk((100, 100), 56, 50, 10), 2, bent)
+    probabilities = np.moveaxis(np.eye(3, dtype=np.float32)[kinds], -1, 0)
+    prediction = Prediction(np.ascontiguousarray(probabilities), None, None, 1)
+    (cell,) = separate(prediction, DIAMETER_PX, InstanceSettings()).cells
+    assert cell.area == pytest.approx(bent.sum(), rel=0.02)
+
+
+def test_a_window_full_of_cell_is_one() -> None:
+    probabilities = np.zeros((3, 40, 40), np.float32)
+    probabilities[2] = 1
+    full = Prediction(probabilities, None, None, 1)
+    assert len(separate(full, DIAMETER_PX, InstanceSettings()).cells) == 1
+
+
+def whole_cells(prediction: Prediction) -> Prediction:
+    """The same of a network that does not know nuclei."""
+    probabilities = prediction.probabilities.copy()
+    probabilities[1] += probabilities[2]
+    probabilities[2] = 0
+    return prediction._replace(probabilities=probabilities, has_nucleus=False)
+
+
+def nuclei_only(prediction: Prediction) -> Prediction:
+    """The same of a network that knows nothing else, a little unsure outside."""
+    probabilities = prediction.probabilities.copy()
+    probabilities[0] += probabilities[1]
+    probabilities[1] = np.float32(1e-9)
+    return prediction._replace(
+        probabilities=probabilities, distance=None, has_cytoplasm=False
+    )
+
+
+def test_without_nuclei_cells_are_accepted_as_such() -> None:
+    window = Region(0, 0, 120, 160)
+    known = extract(predict_disks((120, 160), [(60, 50), (60, 110)]), window)
+    whole = extract(
+        whole_cells(predict_disks((120, 160), [(60, 50), (60, 110)])), window
+    )
+    assert len(whole) == len(known) == 2
+    for ours, theirs in zip(whole, known, strict=True):
+        assert not ours.nucleus.any()
+        np.testing.assert_array_equal(ours.cytoplasm, theirs.mask)
+        assert ours.class_id == theirs.class_id
+
+
+def test_without_nuclei_cells_must_still_be_likely() -> None:
+    prediction = whole_cells(predict_disks((90, 90), [(45, 45)]))
+    prediction.probabilities[:2] = 0.3 + 0.4 * prediction.probabilities[:2]
+    assert not extract(prediction, Region(0, 0, 90, 90))
+    accepted = separate(prediction, DIAMETER_PX, InstanceSettings(min_score=0.5))
+    assert len(accepted.cells) == 1
+
+
+def test_without_cytoplasm_cells_are_nuclei() -> None:
+    prediction = nuclei_only(predict_disks((90, 90), [(45, 45)]))
+    hole = disk((90, 90), 45, 45, 4)  # filled, though surely no nucleus
+    prediction.probabilities[:, hole] = np.float32([[1], [1e-9], [0]])
+    (cell,) = extract(prediction, Region(0, 0, 90, 90))
+    assert not cell.cytoplasm.any()
+    assert cell.nucleus.sum() == pytest.approx(np.pi * 10**2, rel=0.1)
 
 
 def test_cells_without_nucleus_or_too_small_are_dropped() -> None:

@@ -8,10 +8,24 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from napari_leukoseg.cells import measure_cell
+from napari_leukoseg.classes import UNCLASSIFIED
 from napari_leukoseg.errors import DeviceError
+from napari_leukoseg.geometry import Region
 from napari_leukoseg.segment import Segmenter, load_segmenter
 from napari_leukoseg.segment.device import autocast_dtype, resolve_device
-from napari_leukoseg.segment.instances import Prediction
+from napari_leukoseg.segment.instances import InstanceSettings, Prediction
+from napari_leukoseg.segment.model import Model, ModelCard
+from napari_leukoseg.segment.networks import (
+    ARCHITECTURES,
+    NARROW,
+    NetworkOutput,
+    SegmentationNetwork,
+    build_network,
+)
+from napari_leukoseg.segment.networks.base import NEVER
+from napari_leukoseg.segment.predict import UNMEASURED
+from napari_leukoseg.segment.tiling import Tile
 from napari_leukoseg.synthetic import DrawnRegion
 
 
@@ -105,6 +119,89 @@ def test_auto_takes_a_device_and_absent_ones_are_refused() -> None:
     absent = "mps" if not torch.backends.mps.is_available() else "cuda"
     with pytest.raises(DeviceError, match="not available"):
         resolve_device(absent)
+
+
+class DarkSpots(SegmentationNetwork):
+    """Takes darkness for cells, and tells no more than its flags say."""
+
+    stride = 8
+    bytes_per_pixel = 100
+
+    def __init__(self, *, nucleus: bool, cytoplasm: bool, distance: bool) -> None:
+        super().__init__()
+        self.has_nucleus, self.has_cytoplasm = nucleus, cytoplasm
+        self.gives_distance = distance
+        self.threshold = torch.nn.Parameter(torch.tensor(0.7))
+
+    def forward(self, image: torch.Tensor) -> NetworkOutput:
+        dark = 40 * (self.threshold - (0.25 * image[:, 1:2] + 0.5))
+        never = torch.full_like(dark, NEVER)
+        cytoplasm = dark if self.has_cytoplasm else never
+        nucleus = 2 * dark - 16 if self.has_cytoplasm else dark
+        kinds = [0 * dark, cytoplasm, nucleus if self.has_nucleus else never]
+        evidence = dark.expand(-1, 5, -1, -1) if self.has_cytoplasm else None
+        distance = dark if self.gives_distance else None
+        return NetworkOutput(torch.cat(kinds, dim=1), distance, evidence)
+
+
+@pytest.mark.parametrize("distance", [True, False])
+@pytest.mark.parametrize(
+    ("nucleus", "cytoplasm"), [(True, True), (True, False), (False, True)]
+)
+def test_cells_are_made_of_what_a_network_knows(
+    drawn_field: DrawnRegion, nucleus: bool, cytoplasm: bool, distance: bool
+) -> None:
+    network = DarkSpots(nucleus=nucleus, cytoplasm=cytoplasm, distance=distance)
+    card = ModelCard("dark", "dark", {}, (1, 2, 3, 4, 5), cell_diameter_px=60.0)
+    segmenter = Segmenter(Model(card, network), torch.device("cpu"))
+    (prediction,) = segmenter.predict([drawn_field.image])
+    whole = Region.of_shape(drawn_field.image.shape)
+    cells = segmenter.cells_of(prediction, Tile(0, whole, whole))
+    assert cells
+    for cell in cells:
+        assert not cell.nucleus.any() or nucleus
+        assert not cell.cytoplasm.any() or cytoplasm
+        assert (cell.class_ids == (UNCLASSIFIED,)) == (not cytoplasm)
+        image = drawn_field.image[cell.region.slices]
+        row = measure_cell(image, cell, mpp=None)
+        assert row["cell_area_px"] == cell.mask.sum()
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_untrained_networks_run_to_the_end(name: str, drawn_field: DrawnRegion) -> None:
+    torch.manual_seed(0)
+    network = build_network(name, NARROW[name]).eval()
+    card = ModelCard(name, name, NARROW[name], (1, 2, 3, 4, 5), cell_diameter_px=60.0)
+    segmenter = Segmenter(Model(card, network), torch.device("cpu"))
+    assert segmenter.window_px % network.stride == 0
+    image = drawn_field.image[:100, :130]
+    (prediction,) = segmenter.predict([image])
+    assert prediction.probabilities.shape == (3, 100, 130)
+    np.testing.assert_allclose(prediction.probabilities.sum(axis=0), 1, atol=1e-2)
+    known = prediction.probabilities.max(axis=(1, 2)) > 1e-6
+    assert known.tolist() == [True, network.has_cytoplasm, network.has_nucleus]
+    whole = Region.of_shape(image.shape)
+    for cell in segmenter.cells_of(prediction, Tile(0, whole, whole)):
+        assert not (cell.nucleus & cell.cytoplasm).any()
+
+
+def test_windows_are_at_least_one_stride(segmenter: Segmenter) -> None:
+    network = DarkSpots(nucleus=True, cytoplasm=True, distance=True)
+    network.stride = 2048
+    deep = Segmenter(Model(segmenter.card, network), torch.device("cpu"))
+    assert deep.window_px == 2048
+
+
+def test_settings_are_strict_only_where_they_were_measured(
+    segmenter: Segmenter,
+) -> None:
+    network = DarkSpots(nucleus=True, cytoplasm=True, distance=True)
+    other = Segmenter(Model(segmenter.card, network), torch.device("cpu"))
+    assert segmenter.settings == InstanceSettings()
+    assert other.settings == UNMEASURED
+    given = InstanceSettings(min_score=0.7)
+    chosen = Segmenter(other.model, torch.device("cpu"), settings=given)
+    assert chosen.settings == given
 
 
 @pytest.mark.gpu

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["InstanceSettings", "Instances", "Prediction", "extract_cells", "separate"]
 
+HOLE_DIAMETER = 0.3
+"""Largest gap in the foreground that is taken for part of a cell, in diameters."""
+
 
 class Prediction(NamedTuple):
     """What a network says of one window of H x W working pixels.
@@ -37,12 +40,16 @@ class Prediction(NamedTuple):
         Class logits at a stride s; it covers the window and perhaps more.
     evidence_stride : int
         That stride.
+    has_nucleus, has_cytoplasm : bool
+        Whether the network tells these apart from the rest.
     """
 
     probabilities: NDArray[np.float32]
     distance: NDArray[np.float32] | None
     evidence: NDArray[np.float32] | None
     evidence_stride: int
+    has_nucleus: bool = True
+    has_cytoplasm: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,8 @@ def separate(
     """Tell the cells of a window apart and drop what is none.
 
     Connected foreground is cut by a watershed of the distance map, flooded
-    from its distinct middles [1]_.
+    from its distinct middles [1]_. Where the network gives no such map, the
+    distance to the outline of the foreground takes its place.
 
     Parameters
     ----------
@@ -133,10 +141,14 @@ def separate(
     foreground = ndimage.binary_opening(foreground, iterations=2) | (
         foreground & (prediction.probabilities[NUCLEUS] > 0.5)
     )
-    labels, _ = ndimage.label(foreground)
-    labels = labels.astype(np.int32)
-    if prediction.distance is not None:
-        split_touching(labels, prediction.distance, diameter_px, settings)
+    if prediction.distance is None:  # its holes would look like outlines
+        largest_hole = int(np.pi / 4 * (HOLE_DIAMETER * diameter_px) ** 2)
+        foreground = morphology.remove_small_holes(foreground, max_size=largest_hole)
+    labels = ndimage.label(foreground)[0].astype(np.int32)
+    distance = prediction.distance
+    if distance is None:
+        distance = outline_distance(labels)
+    split_touching(labels, distance, diameter_px, settings)
     cells = tuple(
         cell
         for cell in measure.regionprops(labels)
@@ -145,6 +157,13 @@ def separate(
     keep = np.zeros(labels.max() + 1, bool)
     keep[[cell.label for cell in cells]] = True
     return Instances(np.where(keep[labels], labels, 0).astype(np.int32), cells)
+
+
+def outline_distance(labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Distance to the outline of each component, divided by its largest there."""
+    distance = ndimage.distance_transform_edt(labels > 0)
+    largest = ndimage.maximum(distance, labels, np.arange(labels.max() + 1))
+    return np.asarray(distance / np.maximum(largest, 1)[labels], np.float32)
 
 
 def split_touching(
@@ -188,7 +207,7 @@ def is_cell(
     diameter_px: float,
     settings: InstanceSettings,
 ) -> bool:
-    """Whether a component is large enough and surely has a nucleus."""
+    """Whether a component is large enough and surely has a nucleus, if told apart."""
     height, width = prediction.probabilities.shape[1:]
     top, left, bottom, right = cell.bbox
     is_cut = top == 0 or left == 0 or bottom == height or right == width
@@ -196,6 +215,8 @@ def is_cell(
     if cell.equivalent_diameter_area < smallest * diameter_px:
         return False
     ground = prediction.probabilities[BACKGROUND][cell.slice][cell.image]
+    if not (prediction.has_nucleus and prediction.has_cytoplasm):
+        return bool(1 - ground.mean() >= settings.min_score)
     nucleus = prediction.probabilities[NUCLEUS][cell.slice][cell.image]
     in_nucleus = nucleus > 0.5
     return bool(
@@ -270,8 +291,7 @@ def refine_masks(
     if not mask.any():
         return None
     mask = ndimage.binary_fill_holes(mask)
-    nucleus = mask & (fine[NUCLEUS] > fine[CYTOPLASM])
-    nucleus = clean_nucleus(nucleus, mask)
+    nucleus = find_nucleus(mask, fine, prediction)
     return crop_to_mask(
         Region.from_bounds(row, column, row_stop, column_stop).shifted(
             window.row, window.column
@@ -279,6 +299,17 @@ def refine_masks(
         nucleus,
         mask & ~nucleus,
     )
+
+
+def find_nucleus(
+    mask: NDArray[np.bool_], fine: NDArray[np.floating], prediction: Prediction
+) -> NDArray[np.bool_]:
+    """Part of a cell that is nucleus; none or all where the network cannot tell."""
+    if not prediction.has_nucleus:
+        return np.zeros_like(mask)
+    if not prediction.has_cytoplasm:
+        return mask
+    return clean_nucleus(mask & (fine[NUCLEUS] > fine[CYTOPLASM]), mask)
 
 
 def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

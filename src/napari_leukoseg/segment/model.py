@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors
-import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
@@ -21,6 +20,7 @@ from napari_leukoseg.segment.networks import SegmentationNetwork, build_network
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import torch
     from numpy.typing import NDArray
 
 __all__ = [
@@ -211,7 +211,9 @@ def load_model(name: str | Path) -> Model:
     network = build_network(card.architecture, card.settings)
     weights = read_weights(folder, card.weights_sha256)
     try:
-        network.load_state_dict({k: v.float() for k, v in weights.items()})
+        network.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+        )
     except RuntimeError as error:
         raise ModelError(
             f"The weights in {folder} do not fit the architecture "
@@ -239,7 +241,10 @@ def save_model(folder: Path, network: SegmentationNetwork, card: ModelCard) -> M
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {
-        name: tensor.detach().to("cpu", torch.float16).contiguous()
+        name: (tensor.half() if tensor.is_floating_point() else tensor)
+        .detach()
+        .cpu()
+        .contiguous()
         for name, tensor in network.state_dict().items()
     }
     content = save_tensors(weights)

@@ -37,15 +37,18 @@ __all__ = ["Segmenter", "load_segmenter"]
 
 logger = logging.getLogger(__name__)
 
-BYTES_PER_PIXEL = 700
-"""Peak memory of a forward pass per working pixel, measured on the default
-network in bfloat16 and rounded up."""
+DEFAULT_MODEL = "default"
+"""Bundled model that is used where no other is named."""
 
 MAX_WINDOW_PX, MIN_WINDOW_PX = 1024, 448
 """Largest window side worth its memory, smallest that leaves room for a core."""
 
 GPU_BATCH = 4
 """Windows predicted together on a GPU; on a CPU one fills the cores."""
+
+UNMEASURED = InstanceSettings(min_score=0.5, min_nucleus_certainty=0.5)
+"""What counts as a cell where nobody measured how certain a network is of true
+ones: whatever it holds for more likely than not."""
 
 SPEED_TEST_PX = 384
 """Side of the picture by which a device's speed is measured."""
@@ -63,7 +66,8 @@ class Segmenter:
     memory_budget_mb : int, optional
         What a forward pass may take; sets the size of windows.
     settings : InstanceSettings, optional
-        What counts as a cell.
+        What counts as a cell; the defaults were measured on the default network,
+        and without a value hold for its like, `UNMEASURED` for others.
 
     Attributes
     ----------
@@ -80,13 +84,16 @@ class Segmenter:
         settings: InstanceSettings | None = None,
     ) -> None:
         self.model, self.device = model, device
-        self.settings = settings or InstanceSettings()
+        self.memory_budget_mb = memory_budget_mb
+        network = model.network
+        self.settings = settings or (
+            InstanceSettings() if network.estimates_scale else UNMEASURED
+        )
         self.notices: list[str] = []
         self.batch_size = 1 if device.type == "cpu" else GPU_BATCH
-        share = memory_budget_mb * 2**20 / (BYTES_PER_PIXEL * self.batch_size)
+        share = memory_budget_mb * 2**20 / (network.bytes_per_pixel * self.batch_size)
         side = int(np.clip(share**0.5, MIN_WINDOW_PX, MAX_WINDOW_PX))
-        stride = model.network.stride
-        self.window_px = side // stride * stride
+        self.window_px = max(1, side // network.stride) * network.stride
         self._dtype = autocast_dtype(device)
         self._place(device)
 
@@ -106,6 +113,22 @@ class Segmenter:
     def device_label(self) -> str:
         """Name of the device for people."""
         return device_name(self.device)
+
+    @cached_property
+    def scale_finder(self) -> Segmenter:
+        """What looks for the size of cells: itself, or the default model.
+
+        Networks that were not trained for it take parts of cells for cells.
+        """
+        if self.model.network.estimates_scale:
+            return self
+        finder = Segmenter(
+            load_model(DEFAULT_MODEL),
+            self.device,
+            memory_budget_mb=self.memory_budget_mb,
+        )
+        finder.notices = self.notices
+        return finder
 
     @cached_property
     def pixels_per_second(self) -> float:
@@ -167,12 +190,15 @@ class Segmenter:
         if output.evidence is not None:
             stride = batch.shape[-1] // output.evidence.shape[-1]
             evidence = output.evidence.float().cpu().numpy()
+        network = self.model.network
         return [
             Prediction(
                 probabilities[i],
                 None if distance is None else distance[i],
                 None if evidence is None else evidence[i],
                 stride,
+                network.has_nucleus,
+                network.has_cytoplasm,
             )
             for i in range(len(images))
         ]
@@ -209,7 +235,7 @@ class Segmenter:
 
 
 def load_segmenter(
-    model: str | Path = "default",
+    model: str | Path = DEFAULT_MODEL,
     device: str = "auto",
     *,
     threads: int | None = None,

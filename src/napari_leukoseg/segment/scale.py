@@ -107,7 +107,8 @@ def resolve_cell_scale(
     slide : SlideReader
         Picture.
     segmenter : Segmenter
-        Looks for cells at several sizes if need be.
+        It, or the default model where its network was not trained for that,
+        looks for cells at several sizes if need be.
     area : Region
         Part of the slide to look at.
     cell_diameter_px : float or None
@@ -117,7 +118,7 @@ def resolve_cell_scale(
         return CellScale(cell_diameter_px, "given")
     if slide.mpp is not None:
         return CellScale(WHITE_CELL_UM / slide.mpp, "pixel size")
-    return estimate_cell_scale(slide, segmenter, area)
+    return estimate_cell_scale(slide, segmenter.scale_finder, area)
 
 
 def estimate_cell_scale(

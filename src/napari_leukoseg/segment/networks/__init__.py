@@ -3,6 +3,7 @@
 from napari_leukoseg.segment.networks.base import NetworkOutput, SegmentationNetwork
 from napari_leukoseg.segment.networks.registry import (
     ARCHITECTURES,
+    NARROW,
     build_network,
 )
 from napari_leukoseg.segment.networks.residual_unet import (
@@ -12,6 +13,7 @@ from napari_leukoseg.segment.networks.residual_unet import (
 
 __all__ = [
     "ARCHITECTURES",
+    "NARROW",
     "NetworkOutput",
     "ResidualUNet",
     "ResidualUNetSettings",

@@ -139,6 +139,9 @@ class ResidualUNet(SegmentationNetwork):
         Widths and depths.
     """
 
+    estimates_scale = True
+    bytes_per_pixel = 700
+
     def __init__(self, settings: ResidualUNetSettings) -> None:
         super().__init__()
         stem, channels = settings.stem_channels, settings.channels
