@@ -1,13 +1,14 @@
-"""Small samples cut from drawn fields, and where the real data are."""
+"""Small samples cut from drawn fields, single cells, and where the real data are."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_leukoseg.training.sample import (
     IS_BACKGROUND,
@@ -17,7 +18,48 @@ from napari_leukoseg.training.sample import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
     from napari_leukoseg.synthetic import DrawnRegion
+
+
+class DrawnCell(NamedTuple):
+    """Picture of one cell in the middle, and where it and its nucleus are."""
+
+    image: NDArray[np.uint8]
+    cell: NDArray[np.bool_]
+    nucleus: NDArray[np.bool_]
+
+    def greys(
+        self, cytoplasm: int = 128, nucleus: int = 255, ground: int = 0
+    ) -> NDArray[np.uint8]:
+        """Mask with these gray levels."""
+        levels = np.where(self.nucleus, nucleus, np.where(self.cell, cytoplasm, ground))
+        return levels.astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def drawn_cell() -> DrawnCell:
+    """Cell of 40 pixels with a nucleus of 20, in a crop of 60."""
+    rows, columns = np.indices((60, 60)) - 29.5
+    radius = np.hypot(rows, columns)
+    cell, nucleus = radius < 20, radius < 10
+    image = np.full((60, 60, 3), 230, np.uint8)
+    image[cell], image[nucleus] = (190, 170, 220), (90, 50, 140)
+    return DrawnCell(image, cell, nucleus)
+
+
+@pytest.fixture(scope="session")
+def save() -> Callable[[Path, NDArray[np.uint8]], None]:
+    """Return a function that writes a picture, and its folder where need be."""
+
+    def save(path: Path, pixels: NDArray[np.uint8]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+    return save
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from skimage import measure
 
 from napari_leukoseg.errors import DataError, SettingsError
-from napari_leukoseg.training.appearance import AppearanceSettings, vary_appearance
-from napari_leukoseg.training.crops import (
-    CropDataset,
-    CropSettings,
-    normalized_distance,
-    shrink,
+from napari_leukoseg.training.crops import CropDataset, CropSettings
+from napari_leukoseg.training.sample import (
+    ANYTHING,
+    IS_BACKGROUND,
+    IS_CELL,
+    IS_NUCLEUS,
+    NOT_NUCLEUS,
+    Sample,
 )
-from napari_leukoseg.training.sample import ANYTHING, IS_CELL, Sample
 
 SMALL = CropSettings(size_px=96, cell_diameter_px=32.0)
 
@@ -65,45 +67,114 @@ def test_far_from_the_working_scale_cells_are_left_open(samples: list[Sample]) -
         assert (crop.classes < 0).all()
 
 
-def test_distance_is_one_in_the_middle_and_small_at_borders() -> None:
-    instances = np.zeros((40, 60), np.int32)
-    instances[5:35, 5:30] = 1
-    instances[5:35, 30:55] = 2
-    distance = normalized_distance(instances)
-    assert distance.max() == pytest.approx(1)
-    assert distance[20, 17] > 0.9
-    assert distance[20, 29:31].max() < 0.2  # where the two touch
-    assert not distance[instances == 0].any()
-
-
-def test_edge_of_the_picture_is_no_border() -> None:
-    instances = np.ones((20, 20), np.int32)
-    instances[:, 10:] = 0
-    distance = normalized_distance(instances)
-    np.testing.assert_allclose(distance[:, 0], distance[10, 0])
-
-
-def test_shrinking_keeps_masks_on_the_picture(samples: list[Sample]) -> None:
-    small = shrink(samples[0], 30.0)
-    assert small.image.shape[:2] == small.allowed.shape == small.instances.shape
-    assert small.image.shape[0] == pytest.approx(samples[0].image.shape[0] / 2, abs=1)
-    share = np.mean(small.allowed == 4) / np.mean(samples[0].allowed == 4)
-    assert share == pytest.approx(1, abs=0.1)
-    assert shrink(samples[0], 90.0) is samples[0]
-
-
-def test_appearance_off_changes_nothing_and_on_keeps_the_form() -> None:
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    off = AppearanceSettings(0, 0, 0, 0, 0, 0, 0, 0)
-    for seed in range(5):
-        same = vary_appearance(image, off, np.random.default_rng(seed))
-        np.testing.assert_allclose(same.astype(int), image.astype(int), atol=2)
-        varied = vary_appearance(
-            image, AppearanceSettings(), np.random.default_rng(seed)
+@pytest.fixture
+def single_cells(drawn_cell) -> list[Sample]:
+    """Four pictures of one cell each, of four classes, in four grays."""
+    allowed = np.where(drawn_cell.cell, np.uint8(IS_CELL), np.uint8(IS_BACKGROUND))
+    return [
+        Sample(
+            "cells",
+            str(number),
+            str(number),
+            np.full_like(drawn_cell.image, 40 * number),
+            allowed,
+            drawn_cell.cell.astype(np.int32),
+            {1: number},
+            40.0,
         )
-        assert varied.shape == image.shape
-        assert varied.dtype == np.uint8
+        for number in (1, 2, 3, 4)
+    ]
+
+
+GRID = CropSettings(
+    size_px=192, grid=1.0, scale_range=(1.0, 1.0), elastic_px=0.0, appearance=None
+)
+
+
+@pytest.mark.parametrize("n_along", [2, 3, 4])
+def test_grids_show_a_whole_cell_in_each_part(
+    single_cells: list[Sample], n_along: int
+) -> None:
+    settings = replace(GRID, grid_sides=(n_along,))
+    crop = CropDataset(single_cells, settings, 1, seed=0)[0]
+    assert len(crop.classes) == max(8, 2 * n_along**2)
+    assert (crop.classes >= 0).sum() == n_along**2
+    edges = np.linspace(0, 192, n_along + 1).round().astype(int)
+    places = set()
+    for cell in measure.regionprops(crop.instances.numpy()):
+        corners = np.array(cell.bbox).reshape(2, 2) - [[0, 0], [1, 1]]
+        first, last = np.searchsorted(edges, corners, side="right") - 1
+        assert (first == last).all()  # no cell lies in two parts
+        places.add(tuple(first))
+        side = 192 / n_along
+        assert cell.equivalent_diameter_area == pytest.approx(side / 2, rel=0.1)
+        row, column = cell.coords[0]
+        assert crop.classes[cell.label - 1] == crop.image[0, row, column] // 39 - 1
+    assert len(places) == n_along**2
+
+
+def test_grids_show_different_pictures(single_cells: list[Sample]) -> None:
+    for index in range(3):
+        dataset = CropDataset(single_cells, replace(GRID, grid_sides=(2,)), 3, seed=0)
+        assert sorted(dataset[index].classes[:4].tolist()) == [0, 1, 2, 3]
+    nine = CropDataset(single_cells, replace(GRID, grid_sides=(3,)), 1, seed=0)[0]
+    assert (nine.classes >= 0).sum() == 9  # drawn again where there are too few
+
+
+@pytest.mark.parametrize("scale_range", [(1.0, 1.0), (1.5, 2.0), (0.5, 0.7)])
+def test_any_range_of_scales_is_kept_to(
+    single_cells: list[Sample], scale_range: tuple[float, float]
+) -> None:
+    settings = replace(
+        GRID, grid=0.0, scale_range=scale_range, off_scale=0.0, mosaic=0.0, paste=0.0
+    )
+    dataset = CropDataset(single_cells, settings, 5, seed=0)
+    for index in range(5):
+        area = float((dataset[index].instances > 0).sum())
+        factor = 2 * np.sqrt(area / np.pi) / 64
+        assert scale_range[0] * 0.85 < factor < scale_range[1] * 1.15
+
+
+def test_outlined_nuclei_are_the_targets(samples: list[Sample]) -> None:
+    settings = replace(SMALL, outline_nuclei=True, paste=0.0, off_scale=0.0)
+    dataset = CropDataset(samples, settings, 12, seed=0)
+    n_nuclei = 0
+    for index in range(12):
+        crop = dataset[index]
+        assert set(crop.allowed.unique().tolist()) <= {
+            IS_NUCLEUS,
+            NOT_NUCLEUS,
+            ANYTHING,
+        }
+        nucleus = crop.allowed == IS_NUCLEUS
+        known = torch.isfinite(crop.distance)
+        assert (crop.distance[known & ~nucleus] < 0.2).all()  # 0, or in a gap
+        assert (crop.distance[known & nucleus] > 0).all()
+        n_nuclei += int(nucleus.any())
+    assert n_nuclei > 6
+
+
+def test_touching_nuclei_lie_a_pixel_apart(samples: list[Sample]) -> None:
+    allowed = np.full((200, 200), NOT_NUCLEUS, np.uint8)
+    allowed[60:140, 40:160] = IS_NUCLEUS
+    instances = np.where(allowed == IS_NUCLEUS, 1, 0).astype(np.int32)
+    instances[60:140, 100:160] *= 2
+    touching = replace(
+        samples[0],
+        image=np.full((200, 200, 3), 99, np.uint8),
+        allowed=allowed,
+        instances=instances,
+        cell_classes={},
+        has_distance=False,
+    )
+    settings = replace(SMALL, outline_nuclei=True, paste=0.0, off_scale=0.0, mosaic=0.0)
+    dataset = CropDataset([touching], settings, 8, seed=0)
+    n_pieces = []
+    for index in range(8):
+        nucleus = (dataset[index].allowed == IS_NUCLEUS).numpy()
+        n_pieces.append(int(measure.label(nucleus, connectivity=2).max()))
+    assert set(n_pieces) <= {1, 2}  # one of them may lie outside
+    assert n_pieces.count(2) >= 4
 
 
 def test_unfit_settings_and_samples_are_refused(samples: list[Sample]) -> None:
@@ -111,5 +182,11 @@ def test_unfit_settings_and_samples_are_refused(samples: list[Sample]) -> None:
         CropSettings(size_px=100)
     with pytest.raises(SettingsError, match="scale range"):
         CropSettings(scale_range=(2.0, 1.0))
+    with pytest.raises(SettingsError, match="Grids"):
+        CropSettings(grid_sides=(1, 2))
+    with pytest.raises(SettingsError, match="leads to class 9"):
+        CropSettings(taken_as={7: 9})
     with pytest.raises(DataError, match="one size"):
         replace(samples[0], allowed=samples[0].allowed[1:])
+    with pytest.raises(DataError, match="distances need outlines"):
+        replace(samples[0], has_outline=False)

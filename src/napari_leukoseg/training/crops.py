@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping  # noqa: TC003 - pydantic reads it
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from pydantic import ConfigDict, with_config
-from scipy import ndimage
 from torch.utils.data import Dataset
 
+from napari_leukoseg.classes import DEFAULT_SCHEME, UNCLASSIFIED
 from napari_leukoseg.errors import SettingsError
-from napari_leukoseg.training.appearance import AppearanceSettings, vary_appearance
-from napari_leukoseg.training.sample import ANYTHING, IS_CELL, UNKNOWN_INSTANCE, Sample
+from napari_leukoseg.training.appearance import (
+    AppearanceSettings,
+    ColorStatistics,
+    vary_appearance,
+)
+from napari_leukoseg.training.bending import BendSettings, bend
+from napari_leukoseg.training.sample import (
+    ANYTHING,
+    IS_BACKGROUND,
+    IS_CELL,
+    IS_NUCLEUS,
+    NOT_NUCLEUS,
+    UNKNOWN_INSTANCE,
+    Sample,
+)
+from napari_leukoseg.training.targets import (
+    find_gaps,
+    normalized_distance,
+    outline_nuclei,
+)
 from napari_leukoseg.training.warping import (
     Layers,
+    arrange,
     compose,
     draw_center,
     elastic_field,
@@ -25,6 +44,7 @@ from napari_leukoseg.training.warping import (
     paste,
     random_rotation,
     sample_layers,
+    shrink,
 )
 
 if TYPE_CHECKING:
@@ -37,8 +57,22 @@ __all__ = ["Crop", "CropDataset", "CropSettings", "normalized_distance"]
 OFF_SCALE_RANGE = (0.15, 5.0)
 """Cell diameters, as factors of the working one, met while searching for it."""
 
+OFFSET = 0.25
+"""Farthest that a chosen cell lies from the middle, in sides of the crop: most
+cells are whole, and some are cut."""
+
 STORED_DIAMETER_FACTOR = 1.5
 """Samples are kept at most this much finer than the working scale."""
+
+GRID_DIAMETER = 0.5
+"""Largest diameter of the cells of a grid, in sides of their part: about what
+single-cell pictures show."""
+
+MAX_CLASSED_CELLS = 8
+"""Cells of a crop whose class is taught, where it is no grid."""
+
+MIN_CLASSED_PX = 150
+"""Area above which enough of a cell is seen to tell its class."""
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -67,6 +101,22 @@ class CropSettings:
         How often each data set is drawn, relative to the others.
     appearance : AppearanceSettings or None, optional
         Changes of stain, light and focus; none for validation.
+    grid : float, optional
+        Probability that a crop is a square grid of several pictures, each with
+        a cell in the middle. Cells get smaller, the more there are.
+    grid_sides : tuple of int, optional
+        Pictures along a side of the grid, each as likely: 4, 9 or 16 in all.
+    bend : BendSettings, optional
+        Lenses and elastic deformations.
+    outline_nuclei : bool, optional
+        Train toward single nuclei, with gaps where they touch, instead of
+        whole cells: for networks that know only nuclei.
+    class_ids : tuple of int, optional
+        Classes that the network tells apart, in the order of its channels.
+        Cells of any other class teach only their outline.
+    taken_as : mapping of int to int, optional
+        Classes of the data that count as another: ``{7: 1}`` takes band
+        neutrophils for neutrophils.
     """
 
     size_px: int = 160
@@ -78,6 +128,14 @@ class CropSettings:
     paste: float = 0.35
     dataset_weights: Mapping[str, float] = field(default_factory=dict)
     appearance: AppearanceSettings | None = field(default_factory=AppearanceSettings)
+    grid: float = 0.0
+    grid_sides: tuple[int, ...] = (2, 3, 4)
+    bend: BendSettings = field(default_factory=BendSettings)
+    outline_nuclei: bool = False
+    class_ids: tuple[int, ...] = tuple(
+        c.id for c in DEFAULT_SCHEME if c.id != UNCLASSIFIED
+    )
+    taken_as: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         low, high = self.scale_range
@@ -90,6 +148,28 @@ class CropSettings:
                 f"A crop of {self.size_px} pixels does not fit the network's "
                 "stride; give a multiple of 16."
             )
+        if not self.grid_sides or min(self.grid_sides) < 2:
+            raise SettingsError(
+                f"Grids of {self.grid_sides} pictures along a side are none; give 2 "
+                "or more."
+            )
+        if stray := set(self.taken_as.values()) - set(self.class_ids):
+            raise SettingsError(
+                f"taken_as leads to class {min(stray)}, which is not in class_ids "
+                f"{self.class_ids}; add it there or choose one of them."
+            )
+
+    @property
+    def max_classed_cells(self) -> int:
+        """Cells of a crop whose class can be taught: in a grid, two a picture."""
+        of_grid = 2 * max(self.grid_sides) ** 2 if self.grid else 0
+        return max(MAX_CLASSED_CELLS, of_grid)
+
+    @property
+    def class_index(self) -> dict[int, int]:
+        """Channel of the network for each class id of the data."""
+        own = {class_id: index for index, class_id in enumerate(self.class_ids)}
+        return own | {other: own[known] for other, known in self.taken_as.items()}
 
 
 class Crop(NamedTuple):
@@ -105,8 +185,9 @@ class Crop(NamedTuple):
         Normalized distance to the cell's border; NaN where unknown.
     instances : Tensor of shape (S, S) and dtype int64
         Index into `classes` plus one, for cells with a known class; else 0.
-    classes : Tensor of shape (8,) and dtype int64
-        Class index of each such cell, -1 where unused.
+    classes : Tensor of shape (N,) and dtype int64
+        Class index of each such cell, -1 where unused; N is
+        `CropSettings.max_classed_cells`.
     """
 
     image: torch.Tensor
@@ -114,64 +195,6 @@ class Crop(NamedTuple):
     distance: torch.Tensor
     instances: torch.Tensor
     classes: torch.Tensor
-
-
-MAX_CLASSED_CELLS = 8
-
-
-def normalized_distance(
-    instances: NDArray[np.int32],
-) -> NDArray[np.float32]:
-    """Distance to the nearest border of the own instance, 1 at its deepest pixel.
-
-    Parameters
-    ----------
-    instances : ndarray of shape (M, N) and dtype int32
-        Instance ids; 0 and negative values are not instances.
-
-    Returns
-    -------
-    distance : ndarray of shape (M, N) and dtype float32
-        0 outside instances; the picture's edge counts as no border.
-
-    References
-    ----------
-    .. [1] P. Naylor et al., "Segmentation of nuclei in histopathology images
-       by deep regression of the distance map", IEEE TMI 38(2), 2019.
-    """
-    instances = np.maximum(instances, 0)
-    if not instances.any():
-        return np.zeros(instances.shape, np.float32)
-    is_inner = (ndimage.minimum_filter(instances, 3, mode="nearest") == instances) & (
-        ndimage.maximum_filter(instances, 3, mode="nearest") == instances
-    )
-    depth = ndimage.distance_transform_edt(is_inner & (instances > 0)) + 0.5
-    deepest = ndimage.maximum(depth, instances, np.arange(instances.max() + 1))
-    scale = np.maximum(np.asarray(deepest, np.float64), 1.0)
-    return np.where(instances > 0, depth / scale[instances], 0).astype(np.float32)
-
-
-def shrink(sample: Sample, diameter_px: float) -> Sample:
-    """Resample so that cells are no wider than `diameter_px`."""
-    factor = diameter_px / sample.cell_diameter_px
-    if factor >= 1:
-        return sample
-    rows, columns = (max(1, round(n * factor)) for n in sample.image.shape[:2])
-    near_rows = ((np.arange(rows) + 0.5) / factor).astype(int)
-    near_columns = ((np.arange(columns) + 0.5) / factor).astype(int)
-    near = np.ix_(
-        near_rows.clip(0, sample.image.shape[0] - 1),
-        near_columns.clip(0, sample.image.shape[1] - 1),
-    )
-    with Image.fromarray(sample.image) as picture:
-        image = np.asarray(picture.resize((columns, rows), Image.Resampling.BOX))
-    return replace(
-        sample,
-        image=image,
-        allowed=sample.allowed[near],
-        instances=sample.instances[near],
-        cell_diameter_px=diameter_px,
-    )
 
 
 class CropDataset(Dataset[Crop]):
@@ -194,16 +217,38 @@ class CropDataset(Dataset[Crop]):
     ) -> None:
         self.settings, self.length, self.seed = settings, length, seed
         stored = STORED_DIAMETER_FACTOR * settings.cell_diameter_px
+        if settings.outline_nuclei:
+            samples = [outline_nuclei(sample) for sample in samples]
         self.samples = [shrink(sample, stored) for sample in samples]
         self._weights = self._draw_weights()
         self._cells = [index for index, s in enumerate(self.samples) if s.has_distance]
+        self._colors = self._measure_colors()
+
+    def _measure_colors(self) -> list[tuple[ColorStatistics, ...]]:
+        """Color statistics of the pictures of each data set."""
+        of_set: dict[str, list[ColorStatistics]] = {}
+        for sample in self.samples:
+            measured = ColorStatistics.measure(sample.image, is_surely_cell(sample))
+            if sample.has_distance and measured is not None:
+                of_set.setdefault(sample.dataset, []).append(measured)
+        return [tuple(colors) for colors in of_set.values()]
+
+    def _draw_colors(
+        self, layers: Layers, rng: np.random.Generator
+    ) -> tuple[ColorStatistics | None, ColorStatistics | None]:
+        """Colors of this crop, and of a picture of any set, each as likely."""
+        if not self._colors:
+            return None, None
+        of_set = self._colors[int(rng.integers(len(self._colors)))]
+        other = of_set[int(rng.integers(len(of_set)))]
+        return ColorStatistics.measure(layers.image, is_surely_cell(layers)), other
 
     def _draw_weights(self) -> NDArray[np.float64]:
         """Balance classes within each set (square root), then the sets."""
         keys = [
             (s.dataset, next(iter(s.cell_classes.values()), 0)) for s in self.samples
         ]
-        counts = {key: keys.count(key) for key in keys}
+        counts = Counter(keys)
         weights = np.array([counts[key] ** -0.5 for key in keys])
         names = np.array([s.dataset for s in self.samples])
         for name in np.unique(names):
@@ -218,39 +263,75 @@ class CropDataset(Dataset[Crop]):
 
     def __getitem__(self, index: int) -> Crop:
         rng = np.random.default_rng((self.seed, index))
+        if self.settings.grid and rng.random() < self.settings.grid:
+            merged, classes = self._arrange(rng)
+        else:
+            merged, classes = self._compose(rng)
+        image = merged.image
+        if self.settings.appearance is not None:
+            colors = self._draw_colors(merged, rng)
+            image = vary_appearance(image, self.settings.appearance, rng, colors)
+        return to_crop(merged._replace(image=image), classes, self.settings)
+
+    def _compose(self, rng: np.random.Generator) -> tuple[Layers, dict[int, int]]:
+        """Warp a picture; fill up what lies outside, and paste in a cell."""
         layers = self._warp(self._draw(rng), rng)
         if rng.random() < self.settings.mosaic and not layers[0].inside.all():
             layers = compose(layers, self._warp(self._draw(rng), rng))
         if self._cells and rng.random() < self.settings.paste:
             donor = self.samples[int(rng.choice(self._cells))]
             layers = paste(layers, self._warp(donor, rng, around_cell=True), rng)
-        merged, classes = layers
-        image = merged.image
-        if self.settings.appearance is not None:
-            image = vary_appearance(image, self.settings.appearance, rng)
-        return to_crop(merged._replace(image=image), classes)
+        return layers
+
+    def _arrange(self, rng: np.random.Generator) -> tuple[Layers, dict[int, int]]:
+        """Set different pictures side by side in a square."""
+        n_along = int(rng.choice(self.settings.grid_sides))
+        edges = np.linspace(0, self.settings.size_px, n_along + 1).round().astype(int)
+        sizes = np.diff(edges).tolist()
+        is_short = bool((self._weights > 0).sum() < n_along**2)
+        chosen = rng.choice(
+            len(self.samples), n_along**2, replace=is_short, p=self._weights
+        )
+        parts = [
+            self._warp(self.samples[i], rng, around_cell=True, side=max(sizes))
+            for i in chosen
+        ]
+        return arrange(parts, sizes, sizes)
 
     def _draw(self, rng: np.random.Generator) -> Sample:
         return self.samples[int(rng.choice(len(self.samples), p=self._weights))]
 
     def _warp(
-        self, sample: Sample, rng: np.random.Generator, *, around_cell: bool = False
+        self,
+        sample: Sample,
+        rng: np.random.Generator,
+        *,
+        around_cell: bool = False,
+        side: int | None = None,
     ) -> tuple[Layers, dict[int, int]]:
-        """Rotate, scale and bend a picture about one of its points."""
-        settings, side = self.settings, self.settings.size_px
+        """Rotate, scale and bend a picture about one of its points.
+
+        Given a side, it is that of a part of a grid, which shows a whole cell.
+        """
+        settings = self.settings
         is_off_scale = not around_cell and rng.random() < settings.off_scale
         if is_off_scale:
-            factor = np.exp(rng.uniform(*np.log(OFF_SCALE_RANGE)))
-        else:  # peaked at the working scale, where nearly all prediction happens
-            low, high = np.log(settings.scale_range)
-            factor = np.exp(rng.triangular(low, 0, high))
+            factor = float(np.exp(rng.uniform(*np.log(OFF_SCALE_RANGE))))
+        else:
+            factor = draw_factor(settings.scale_range, rng)
         wanted = settings.cell_diameter_px * factor
+        if side is None:
+            side = settings.size_px
+        else:
+            wanted = min(wanted, GRID_DIAMETER * side)
         zoom = sample.cell_diameter_px / wanted  # source pixels per crop pixel
         center = draw_center(sample, rng, around_cell=around_cell)
-        offset = rng.uniform(-0.4, 0.4, 2) * side
+        offset = rng.uniform(-OFFSET, OFFSET, 2) * side
         grid = np.indices((side, side), np.float32) - side / 2 + 0.5
+        grid = bend(grid, settings.bend, rng)
         if rng.random() < 0.3:
-            grid += elastic_field(side, settings.elastic_px, rng)
+            amplitude = settings.elastic_px * side / settings.size_px
+            grid += elastic_field(side, amplitude, rng)
         grid -= offset.astype(np.float32)[:, None, None]
         matrix = random_rotation(rng) * zoom
         source = np.einsum("ij,jrc->irc", matrix.astype(np.float32), grid)
@@ -261,22 +342,58 @@ class CropDataset(Dataset[Crop]):
         return layers, dict(sample.cell_classes)
 
 
-def to_crop(layers: Layers, classes: Mapping[int, int]) -> Crop:
+def draw_factor(scale_range: tuple[float, float], rng: np.random.Generator) -> float:
+    """Draw a scale, mostly near 1, where nearly all prediction happens."""
+    low, high = np.log(scale_range)
+    if low == high:
+        return float(np.exp(low))
+    return float(np.exp(rng.triangular(low, np.clip(0, low, high), high)))
+
+
+def is_surely_cell(marked: Sample | Layers) -> NDArray[np.bool_]:
+    """Pixels that the expert marked as a white cell."""
+    bits = marked.allowed
+    is_cell: NDArray[np.bool_] = (bits & IS_CELL > 0) & (bits & IS_BACKGROUND == 0)
+    return is_cell
+
+
+def to_crop(
+    layers: Layers, cell_classes: Mapping[int, int], settings: CropSettings
+) -> Crop:
     """Turn composed layers into tensors with their distance target."""
-    distance = normalized_distance(layers.instances)
-    unknown = (layers.instances == UNKNOWN_INSTANCE) & (layers.allowed & IS_CELL > 0)
-    distance[unknown | (layers.allowed == ANYTHING)] = np.nan
-    indexed = np.zeros(layers.instances.shape, np.int64)
-    known = np.full(MAX_CLASSED_CELLS, -1, np.int64)
-    ids, counts = np.unique(layers.instances, return_counts=True)
-    classed = [i for i, n in zip(ids, counts, strict=True) if i in classes and n > 150]
-    for position, instance in enumerate(classed[:MAX_CLASSED_CELLS]):
-        indexed[layers.instances == instance] = position + 1
-        known[position] = classes[int(instance)] - 1
+    allowed, instances = layers.allowed, layers.instances
+    distance = normalized_distance(instances)
+    unknown = (instances == UNKNOWN_INSTANCE) & (allowed & IS_CELL > 0)
+    distance[unknown | (allowed == ANYTHING)] = np.nan
+    if settings.outline_nuclei:
+        gap = find_gaps(instances) & (allowed == IS_NUCLEUS)
+        allowed = np.where(gap, np.uint8(NOT_NUCLEUS), allowed)
+    indexed, known = index_classes(instances, cell_classes, settings)
     return Crop(
         torch.from_numpy(np.ascontiguousarray(layers.image.transpose(2, 0, 1))),
-        torch.from_numpy(layers.allowed),
+        torch.from_numpy(allowed),
         torch.from_numpy(distance),
         torch.from_numpy(indexed),
         torch.from_numpy(known),
     )
+
+
+def index_classes(
+    instances: NDArray[np.int32],
+    cell_classes: Mapping[int, int],
+    settings: CropSettings,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the cells whose class the network knows a number, and list the channels."""
+    index = settings.class_index
+    indexed = np.zeros(instances.shape, np.int64)
+    known = np.full(settings.max_classed_cells, -1, np.int64)
+    ids, counts = np.unique(instances, return_counts=True)
+    classed = [
+        int(i)
+        for i, count in zip(ids, counts, strict=True)
+        if cell_classes.get(int(i)) in index and count > MIN_CLASSED_PX
+    ]
+    for position, instance in enumerate(classed[: len(known)]):
+        indexed[instances == instance] = position + 1
+        known[position] = index[cell_classes[instance]]
+    return indexed, known

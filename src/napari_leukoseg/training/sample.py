@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "NOT_NUCLEUS",
     "UNKNOWN_INSTANCE",
     "Sample",
+    "Target",
 ]
 
 IS_BACKGROUND = 1 << BACKGROUND
@@ -36,6 +38,16 @@ ANYTHING = IS_BACKGROUND | IS_CYTOPLASM | IS_NUCLEUS
 
 UNKNOWN_INSTANCE = -1
 """Value of `Sample.instances` where cells are known to be but not told apart."""
+
+
+class Target(StrEnum):
+    """What a sample can teach."""
+
+    CELL = "cell"
+    NUCLEUS = "nucleus"
+    CYTOPLASM = "cytoplasm"
+    INSTANCES = "instances"
+    CLASS = "class"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +72,12 @@ class Sample:
     cell_diameter_px : float
         Typical diameter of a white cell in this picture.
     has_distance : bool, optional
-        Whether instances outline whole cells, so that distance maps follow.
+        Whether instances outline whole cells, so that distance maps follow;
+        else they outline nuclei.
+    has_outline : bool, optional
+        Whether instances are outlines at all. Where only the class and the
+        place of a cell are known, they are disks of the typical diameter: good
+        to say where a class is to be seen, and for nothing else.
     """
 
     dataset: str
@@ -72,6 +89,7 @@ class Sample:
     cell_classes: Mapping[int, int] = field(default_factory=dict)
     cell_diameter_px: float = 64.0
     has_distance: bool = True
+    has_outline: bool = True
 
     def __post_init__(self) -> None:
         shape = self.image.shape[:2]
@@ -87,9 +105,27 @@ class Sample:
                 f"{self.cell_diameter_px} px is not positive; a picture without "
                 "cells needs one from its set."
             )
+        if self.has_distance and not self.has_outline:
+            raise DataError(
+                f"{self.dataset}/{self.name}: distances need outlines; say "
+                "has_distance=False."
+            )
 
     @property
     def instance_ids(self) -> NDArray[np.int32]:
         """Ids of the instances that are told apart."""
         ids = np.unique(self.instances)
         return ids[ids > 0]
+
+    @property
+    def targets(self) -> frozenset[Target]:
+        """Targets that this sample has."""
+        bits = np.unique(self.allowed)
+        has = {
+            Target.CELL: self.has_distance,
+            Target.NUCLEUS: IS_NUCLEUS in bits,
+            Target.CYTOPLASM: IS_CYTOPLASM in bits,
+            Target.INSTANCES: self.has_outline and bool(self.instance_ids.size),
+            Target.CLASS: bool(self.cell_classes),
+        }
+        return frozenset(target for target, is_there in has.items() if is_there)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 from scipy import ndimage
 from torch.nn import functional
 
 from napari_leukoseg.training.sample import ANYTHING, IS_CELL, UNKNOWN_INSTANCE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from napari_leukoseg.training.sample import Sample
 
 __all__ = [
     "Layers",
+    "arrange",
     "compose",
     "draw_center",
     "elastic_field",
@@ -25,7 +30,11 @@ __all__ = [
     "paste",
     "random_rotation",
     "sample_layers",
+    "shrink",
 ]
+
+MAX_COVERED = 0.25
+"""Share of a cell that another may hide before its class is no longer taught."""
 
 
 class Layers(NamedTuple):
@@ -35,6 +44,29 @@ class Layers(NamedTuple):
     allowed: NDArray[np.uint8]
     instances: NDArray[np.int32]
     inside: NDArray[np.bool_]
+
+
+def shrink(sample: Sample, diameter_px: float) -> Sample:
+    """Resample so that cells are no wider than `diameter_px`."""
+    factor = diameter_px / sample.cell_diameter_px
+    if factor >= 1:
+        return sample
+    rows, columns = (max(1, round(n * factor)) for n in sample.image.shape[:2])
+    near_rows = ((np.arange(rows) + 0.5) / factor).astype(int)
+    near_columns = ((np.arange(columns) + 0.5) / factor).astype(int)
+    near = np.ix_(
+        near_rows.clip(0, sample.image.shape[0] - 1),
+        near_columns.clip(0, sample.image.shape[1] - 1),
+    )
+    with Image.fromarray(sample.image) as picture:
+        image = np.asarray(picture.resize((columns, rows), Image.Resampling.BOX))
+    return replace(
+        sample,
+        image=image,
+        allowed=sample.allowed[near],
+        instances=sample.instances[near],
+        cell_diameter_px=diameter_px,
+    )
 
 
 def draw_center(
@@ -76,13 +108,15 @@ def sample_layers(sample: Sample, source: NDArray[np.float32], zoom: float) -> L
     inside = (near_row >= 0) & (near_row < rows)
     inside &= (near_column >= 0) & (near_column < columns)
     near = near_row.clip(0, rows - 1), near_column.clip(0, columns - 1)
+    # Outlines of nuclei say nothing of where cells end.
+    has_instances = sample.has_distance or not sample.has_outline
     instances = np.int32(UNKNOWN_INSTANCE)
     return Layers(
         read_pixels(sample.image, source, zoom),
         np.where(inside, sample.allowed[near], np.uint8(ANYTHING)),
-        np.where(
-            inside & sample.has_distance, sample.instances[near], instances
-        ).astype(np.int32),
+        np.where(inside & has_instances, sample.instances[near], instances).astype(
+            np.int32
+        ),
         inside,
     )
 
@@ -162,6 +196,57 @@ def compose(
     return merged, first[1] | second[1]
 
 
+def arrange(
+    parts: Sequence[tuple[Layers, dict[int, int]]],
+    heights: Sequence[int],
+    widths: Sequence[int],
+) -> tuple[Layers, dict[int, int]]:
+    """Set pictures side by side, row by row, each cut to its place.
+
+    Parameters
+    ----------
+    parts : sequence of tuple
+        One for each place, with the classes of its cells.
+    heights, widths : sequence of int
+        Sizes of the rows and of the columns.
+    """
+    numbered: list[tuple[Layers, dict[int, int]]] = []
+    start = 0
+    for layers, classes in parts:
+        numbered.append(renumbered((layers, visible_classes(layers, classes)), start))
+        start = max(start, int(numbered[-1][0].instances.max()))
+    places = iter(numbered)
+    rows = [
+        joined([cut(next(places)[0], height, width) for width in widths], axis=1)
+        for height in heights
+    ]
+    return joined(rows, axis=0), {i: c for _, own in numbered for i, c in own.items()}
+
+
+def visible_classes(layers: Layers, classes: Mapping[int, int]) -> dict[int, int]:
+    """Keep the classes of cells that are to be seen, whose ids are not given anew."""
+    ids = np.unique(layers.instances)
+    return {int(i): classes[int(i)] for i in ids if int(i) in classes}
+
+
+def cut(layers: Layers, height: int, width: int) -> Layers:
+    """Keep the upper left part."""
+    part = np.s_[:height, :width]
+    return Layers(
+        layers.image[part],
+        layers.allowed[part],
+        layers.instances[part],
+        layers.inside[part],
+    )
+
+
+def joined(parts: Sequence[Layers], axis: int) -> Layers:
+    """Concatenate pictures with their targets."""
+    return Layers(
+        *(np.concatenate(of_all, axis) for of_all in zip(*parts, strict=True))
+    )
+
+
 def paste(
     ground: tuple[Layers, dict[int, int]],
     donor: tuple[Layers, dict[int, int]],
@@ -176,6 +261,8 @@ def paste(
         return ground
     chosen = int(rng.choice(ids))
     mask = donor[0].instances == chosen
+    if (ndimage.binary_dilation(mask) & ~donor[0].inside).any():
+        return ground  # half a cell would show a straight cut
     soft = ndimage.gaussian_filter(
         ndimage.binary_dilation(mask).astype(np.float32), 0.8
     )[..., None]
@@ -187,4 +274,16 @@ def paste(
         layers.inside,
     )
     own = {chosen: donor[1][chosen]} if chosen in donor[1] else {}
-    return merged, classes | own
+    return merged, without_covered(layers.instances, mask, classes) | own
+
+
+def without_covered(
+    instances: NDArray[np.int32], cover: NDArray[np.bool_], classes: dict[int, int]
+) -> dict[int, int]:
+    """Forget the class of cells that are covered so far that it cannot be told."""
+    return {
+        cell: class_id
+        for cell, class_id in classes.items()
+        if (cover & (instances == cell)).sum()
+        <= MAX_COVERED * (instances == cell).sum()
+    }
