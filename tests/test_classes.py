@@ -149,6 +149,42 @@ def test_classes_without_a_key_do_not_share_one():
     assert len(ClassScheme(tuple(CellClass(i, f"{i}", "", "#000000") for i in (1, 2))))
 
 
+OWN = CellClass(7, "blast", "7", "#ff00ff")
+
+
+def test_own_classes_come_and_go():
+    more = DEFAULT_SCHEME.added(OWN)
+    assert more[7] == OWN
+    assert (DEFAULT_SCHEME.next_own_id, more.next_own_id) == (7, 8)
+    assert more.removed(7) == DEFAULT_SCHEME
+    renamed = more.changed(CellClass(7, "band", "7", "#ff00aa", Counting.NONE))
+    assert renamed[7].name == "band"
+    assert [c.id for c in renamed] == [c.id for c in more]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.added(OWN), "id 7 is given twice"),
+        (lambda s: s.added(CellClass(8, "x", "1", "#000000")), "key '1' is given"),
+        (lambda s: s.removed(6), "id 6 is one of those"),
+        (lambda s: s.removed(9), "id 9 is not in the scheme"),
+        (lambda s: s.changed(CellClass(9, "x", "x", "#000000")), "id 9 is not in"),
+        (lambda s: s.changed(CellClass(7, "monocyte", "7", "#000000")), "'monocyte'"),
+        (lambda s: s.removed(7).removed(7), "id 7 is not in"),
+    ],
+)
+def test_changes_that_no_scheme_allows(change, message):
+    with pytest.raises(SettingsError, match=message):
+        change(DEFAULT_SCHEME.added(OWN))
+
+
+def test_ids_below_those_of_ones_own_are_not_added():
+    short = ClassScheme(tuple(DEFAULT_SCHEME)[:3])
+    with pytest.raises(SettingsError, match="id 5 is one of those"):
+        short.added(CellClass(5, "x", "x", "#000000"))
+
+
 def test_errors_are_caught_as_leukoseg_and_value_errors():
     assert issubclass(SettingsError, LeukosegError)
     assert issubclass(SettingsError, ValueError)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_SCHEME",
+    "FIRST_OWN_CLASS",
     "UNCLASSIFIED",
     "CellClass",
     "ClassScheme",
@@ -23,6 +24,9 @@ __all__ = [
 
 UNCLASSIFIED = 6
 """Id of a white cell without a class."""
+
+FIRST_OWN_CLASS = 7
+"""Least id of a laboratory's own class; those below mean the same everywhere."""
 
 
 class Counting(StrEnum):
@@ -134,6 +138,48 @@ class ClassScheme:
             f"{', '.join(c.name for c in self.classes)}."
         )
 
+    @property
+    def next_own_id(self) -> int:
+        """Return the least id that is free for a laboratory's own class."""
+        known = {c.id for c in self.classes}
+        return next(i for i in range(FIRST_OWN_CLASS, 257) if i not in known)
+
+    def added(self, cell_class: CellClass) -> ClassScheme:
+        """Return the scheme with one more class of a laboratory's own.
+
+        Raises
+        ------
+        SettingsError
+            If its id is below `FIRST_OWN_CLASS`, or its id, name or key is taken.
+        """
+        _check_own(cell_class.id)
+        return ClassScheme((*self.classes, cell_class))
+
+    def changed(self, cell_class: CellClass) -> ClassScheme:
+        """Return the scheme with another description of the class of that id.
+
+        Raises
+        ------
+        SettingsError
+            If there is no class of that id, or its name or key is taken.
+        """
+        before = self[cell_class.id]
+        return ClassScheme(
+            tuple(cell_class if c is before else c for c in self.classes)
+        )
+
+    def removed(self, class_id: int) -> ClassScheme:
+        """Return the scheme without one of a laboratory's own classes.
+
+        Raises
+        ------
+        SettingsError
+            If there is no class of that id, or it is below `FIRST_OWN_CLASS`.
+        """
+        before = self[class_id]
+        _check_own(class_id)
+        return ClassScheme(tuple(c for c in self.classes if c is not before))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `from_dict` reads back."""
         return {"classes": [asdict(c) for c in self.classes]}
@@ -182,6 +228,15 @@ class ClassScheme:
                 f"Class scheme {path} cannot be read: {error}"
             ) from error
         return cls.from_dict(data)
+
+
+def _check_own(class_id: int) -> None:
+    """Refuse to add or remove what every scheme shares."""
+    if class_id < FIRST_OWN_CLASS:
+        raise SettingsError(
+            f"Class id {class_id} is one of those that all schemes share; classes of "
+            f"your own have ids from {FIRST_OWN_CLASS} on."
+        )
 
 
 DEFAULT_SCHEME = ClassScheme(

@@ -1,8 +1,9 @@
 """Runs a scenario on copies of a case, each killed at another point of its writes.
 
-``python -m case.crash_script TEMPLATE FOLDER STEP`` in the folder of the tests: for
-every STEP-th point it copies TEMPLATE to ``FOLDER/<point>``, and a forked child
-works on the copy until that point. Stops at the first child that gets through.
+``python -m case.crash_script TEMPLATE FOLDER STEP [MODULE]`` in the folder of the
+tests: for every STEP-th point it copies TEMPLATE to ``FOLDER/<point>``, and a forked
+child works on the copy until that point, by the function ``scenario`` of this module
+or of another one. Stops at the first child that gets through.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,8 @@ from napari_leukoseg.case.journal import Journal
 from .drawn_tiles import N_TILES, commit_missing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_leukoseg.case import Run
 
 KILLED = 9
@@ -71,24 +75,26 @@ class Killer:
         Journal.append = torn
 
 
-def work(path: Path, point: int) -> None:
-    """Play the scenario in this process, to the point."""
+def work(path: Path, point: int, play: Callable[[Case], object]) -> None:
+    """Play a scenario in this process, to the point."""
     killer = Killer(point)
     killer.tear_lines()
     killer.around(Path, "replace")
     killer.around(Path, "unlink")
     killer.around(os, "fsync")
     with Case.open(path) as case:
-        scenario(case)
+        play(case)
 
 
-def survives(template: Path, path: Path, point: int) -> bool:
+def survives(
+    template: Path, path: Path, point: int, play: Callable[[Case], object]
+) -> bool:
     """Whether a child that would be killed at a point got through before."""
     shutil.copytree(template, path)
     child = os.fork()
     if child == 0:
         try:
-            work(path, point)
+            work(path, point, play)
             os._exit(0)
         finally:
             os._exit(1)
@@ -101,7 +107,8 @@ def survives(template: Path, path: Path, point: int) -> bool:
 def main() -> None:
     template, folder = (Path(argument) for argument in sys.argv[1:3])
     point, step = 1, int(sys.argv[3])
-    while not survives(template, folder / f"{point}.leukoseg.zarr", point):
+    play = import_module(sys.argv[4]).scenario if len(sys.argv) > 4 else scenario
+    while not survives(template, folder / f"{point}.leukoseg.zarr", point, play):
         point += step
 
 

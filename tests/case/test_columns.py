@@ -67,6 +67,42 @@ def test_update_and_remove():
     assert cells.ids.tolist() == [2, 3, 5, 7]
 
 
+def test_rows_come_back_as_they_were_put():
+    rows = [
+        {"i": 1, "f": 0.1 + 0.2, "b": True, "t": "ä", "gap": None},
+        {"i": None, "f": 2.0, "b": False, "t": None, "gap": 3},
+    ]
+    cells = columns_of(rows)
+    assert [cells.row(1), cells.row(2)] == rows
+    assert [type(value) for value in cells.row(1).values()][:4] == [
+        int,
+        float,
+        bool,
+        str,
+    ]
+    assert cells.value(1, "f") == 0.1 + 0.2
+    assert cells.value(1, "unknown") is None
+
+
+def test_empty_columns_are_dropped():
+    cells = columns_of([{"a": 1, "b": None, "t": "x"}, {"a": None, "b": None}])
+    cells.update(1, {"a": None, "t": None})
+    cells.drop_empty(["b", "t", "unknown"])
+    assert cells.to_frame().columns.tolist() == ["cell_id", "a"]
+
+
+@pytest.mark.parametrize("n_removed", [0, 1, 8, 9, 20])
+def test_removing_few_or_many_gives_the_same(n_removed):
+    rows = [{"v": index, "t": str(index), "f": index / 3} for index in range(20)]
+    cells = columns_of(rows)
+    gone = np.random.default_rng(0).permutation(20)[:n_removed] + 1
+    cells.remove(gone)
+    kept = [i for i in range(1, 21) if i not in gone]
+    assert cells.ids.tolist() == kept
+    for cell_id in kept:
+        assert cells.row(cell_id) == rows[cell_id - 1]
+
+
 def test_empty_table():
     frame = CellColumns().to_frame()
     assert frame.columns.tolist() == ["cell_id"]

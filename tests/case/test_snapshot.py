@@ -6,10 +6,13 @@ import pandas as pd
 import pytest
 import zarr
 
-from napari_leukoseg.case import Case
+from napari_leukoseg.case import Case, CellChanges
 from napari_leukoseg.case.columns import plain_row
+from napari_leukoseg.case.ground import encode_patch
 from napari_leukoseg.case.snapshot import read_snapshot, write_snapshot
 from napari_leukoseg.case.state import CaseState
+from napari_leukoseg.classes import DEFAULT_SCHEME
+from napari_leukoseg.geometry import Region
 
 from .drawn_tiles import assert_same_case
 
@@ -42,6 +45,11 @@ def test_state_round_trips(tmp_path, n_cells):
         }
         state.cells.append(index + 1, plain_row(row))
     state.edited = {1}
+    state.cleared = {7: encode_patch(Region(3, 4, 2, 2), np.eye(2) > 0)}
+    state.areas = [Region(0, 0, 9, 9)]
+    state.done, state.undone = [4, 700], [900]
+    state.signed_off = {"name": "A", "time": "now", "count": None}
+    state.scheme = DEFAULT_SCHEME
     state.next_id = 9
     write_snapshot(tmp_path / "cells", state, 123, "ab")
     read, offset, tail = read_snapshot(tmp_path / "cells")
@@ -72,6 +80,24 @@ def test_only_the_last_snapshot_is_kept(segmented):
     assert snapshot_of(segmented) != first
     assert not first.exists()
     assert len(list((segmented.path / "leukoseg").glob("cells-*"))) == 1
+
+
+def test_case_of_the_first_format_opens_and_is_edited(segmented):
+    path = segmented.path / "leukoseg" / "zarr.json"
+    node = json.loads(path.read_text())
+    node["attributes"]["leukoseg"]["format"] = 1
+    path.write_text(json.dumps(node))
+    array = zarr.open_array(snapshot_of(segmented), mode="r+")
+    known = ("revision", "next_id", "runs", "tiles", "edited")
+    array.attrs["state"] = {key: array.attrs["state"][key] for key in known}
+    with Case.open(segmented.path) as case:
+        assert_same_case(case, segmented)
+        before = case.table()
+        removed = CellChanges(removed=[2, 3])
+        case.change("Delete", lambda: removed)
+        assert len(case.table()) == len(before) - 2
+        assert case.undo() == "Delete"
+        pd.testing.assert_frame_equal(case.table(), before)
 
 
 def damage_values(folder):

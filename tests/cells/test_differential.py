@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binom
 
-from napari_leukoseg.cells import differential
+from napari_leukoseg.cells import CountSettings, differential
 from napari_leukoseg.classes import DEFAULT_SCHEME, CellClass, ClassScheme, Counting
 from napari_leukoseg.errors import SettingsError
 
@@ -43,14 +43,56 @@ def test_counts_by_the_rule_of_each_class():
     assert classes[8].per_100 is None
 
 
-def test_intervals():
-    classes = by_id(differential(table_of({1: 60, 2: 40, 7: 5}), SCHEME))
-    interval = binomtest(60, 100).proportion_ci(0.95, "wilson")
-    assert classes[1].per_100_low == pytest.approx(100 * interval.low)
-    assert classes[1].per_100_high == pytest.approx(100 * interval.high)
-    odds = binomtest(5, 105).proportion_ci(0.95, "wilson")
-    assert classes[7].per_100_high == pytest.approx(100 * odds.high / (1 - odds.high))
-    assert classes[8].per_100_low is None
+@pytest.mark.parametrize(
+    ("count", "total", "low", "high"),
+    [
+        # From Ruemke's tables, which laboratories know.
+        (0, 100, 0.0, 3.6),
+        (7, 100, 2.9, 13.9),
+        (50, 100, 39.8, 60.2),
+        (14, 200, 3.9, 11.5),
+        (35, 500, 4.9, 9.6),
+        (100, 100, 96.4, 100.0),
+    ],
+)
+def test_intervals_are_those_of_the_tables(count, total, low, high):
+    found = by_id(differential(table_of({3: count, 1: total - count}), SCHEME))[3]
+    assert round(found.per_100_low, 1) == low
+    assert round(found.per_100_high, 1) == high
+
+
+def test_intervals_by_their_definition():
+    """Beyond an end, what was counted has a chance of less than 2.5 %."""
+    found = by_id(differential(table_of({1: 60, 2: 40, 7: 5}), SCHEME))
+    low, high = found[1].per_100_low / 100, found[1].per_100_high / 100
+    assert binom.sf(59, 100, low) == pytest.approx(0.025)
+    assert binom.cdf(60, 100, high) == pytest.approx(0.025)
+    odds = found[7].per_100_high / 100
+    assert binom.cdf(5, 105, odds / (1 + odds)) == pytest.approx(0.025)
+    assert found[8].per_100_low is None
+
+
+def test_absolute_counts():
+    settings = CountSettings(total_wbc=8.0)
+    found = by_id(differential(table_of({1: 60, 2: 40, 7: 5, 8: 2}), SCHEME, settings))
+    assert found[1].absolute == pytest.approx(4.8)
+    assert found[1].absolute_low == pytest.approx(0.08 * found[1].per_100_low)
+    assert found[7].absolute == pytest.approx(0.4)
+    assert found[8].absolute is None
+    assert by_id(differential(table_of({1: 6}), SCHEME))[1].absolute is None
+
+
+def test_reminders():
+    table = table_of({1: 3, 6: 2, 8: 1})
+    table["reviewed"] = [True, True, False, True, False, True]
+    found = differential(table, SCHEME)
+    assert (found.n_unreviewed, found.n_unclassified) == (2, 2)
+    assert found.reminders == (
+        "2 of 6 cells are not reviewed.",
+        "2 of 5 white cells have no class.",
+    )
+    done = table.assign(reviewed=True, class_id=[1, 1, 1, 2, 2, 8])
+    assert differential(done, SCHEME).reminders == ()
 
 
 @settings(deadline=None, max_examples=50)

@@ -40,6 +40,8 @@ def test_version(leukoseg):
         (),
         ("info",),
         ("segment",),
+        ("differential",),
+        ("export",),
         ("models",),
         ("models", "list"),
         ("models", "verify"),

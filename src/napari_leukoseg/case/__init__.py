@@ -1,7 +1,9 @@
 """One slide on disk: label pyramids, cell table, provenance and journal."""
 
 from napari_leukoseg.case.case import Case
+from napari_leukoseg.case.changes import CellChanges
 from napari_leukoseg.case.layout import LABEL_NAMES
+from napari_leukoseg.case.masks import StoredCell, boxes_meeting, tight_box
 from napari_leukoseg.case.paths import (
     CASE_SUFFIX,
     case_path,
@@ -9,17 +11,24 @@ from napari_leukoseg.case.paths import (
     slide_stem,
     unique_stems,
 )
+from napari_leukoseg.case.pyramid import level_shapes
 from napari_leukoseg.case.run import Run
-from napari_leukoseg.case.state import CLASS_COLUMN
+from napari_leukoseg.case.state import CLASS_COLUMN, REVIEWED_COLUMN
 
 __all__ = [
     "CASE_SUFFIX",
     "CLASS_COLUMN",
     "LABEL_NAMES",
+    "REVIEWED_COLUMN",
     "Case",
+    "CellChanges",
     "Run",
+    "StoredCell",
+    "boxes_meeting",
     "case_path",
     "is_case",
+    "level_shapes",
     "slide_stem",
+    "tight_box",
     "unique_stems",
 ]

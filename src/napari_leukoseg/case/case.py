@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from napari_leukoseg.case.columns import plain_row
+from napari_leukoseg.case.editing import CaseEditor
 from napari_leukoseg.case.files import os_errors
-from napari_leukoseg.case.layout import CaseInfo, read_info, write_info
+from napari_leukoseg.case.layout import read_info, write_info
 from napari_leukoseg.case.making import make_case
-from napari_leukoseg.case.reading import CaseReader
+from napari_leukoseg.case.plain import plain_data, time_now
 from napari_leukoseg.case.run import Run
-from napari_leukoseg.case.writer import CaseWriter, read_applied
+from napari_leukoseg.case.snapshot import SNAPSHOT_PREFIX
+from napari_leukoseg.case.writer import read_applied
 from napari_leukoseg.classes import DEFAULT_SCHEME, ClassScheme
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.geometry import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from napari_leukoseg.case.state import CaseState
@@ -34,10 +32,12 @@ __all__ = ["Case"]
 _logger = logging.getLogger(__name__)
 
 _VERSIONED = ("napari-leukoseg", "numpy", "torch", "zarr")
-_RESERVED = {"kind", "time", "cells", "erase"}
+
+_CONSOLIDATE_AFTER = 256
+"""Records that an opening folds anew at most, where the case was closed."""
 
 
-class Case(CaseReader):
+class Case(CaseEditor):
     """Label pyramids, cell table, provenance and journal of one slide.
 
     Opening never locks: any number of processes may read a case, also while one
@@ -54,10 +54,6 @@ class Case(CaseReader):
     info : CaseInfo
         What it says of its slide.
     """
-
-    def __init__(self, path: Path, info: CaseInfo) -> None:
-        super().__init__(path, info)
-        self._writer: CaseWriter | None = None
 
     @classmethod
     def create(
@@ -119,6 +115,8 @@ class Case(CaseReader):
     def close(self) -> None:
         """Let another process write; reading goes on to work."""
         with self._mutex:
+            if self._writer is not None and self._lag() >= _CONSOLIDATE_AFTER:
+                self._consolidate()
             writer, self._writer = self._writer, None
             if writer is not None:
                 writer.close()
@@ -162,7 +160,7 @@ class Case(CaseReader):
         CaseError
             If the case cannot be written.
         """
-        plain = _plain(settings)
+        plain = plain_data(settings)
         area = _area_of(plain)
         wanted = {"settings": plain, "n_tiles": int(n_tiles)}
         with self._reading() as state:
@@ -176,7 +174,7 @@ class Case(CaseReader):
                 record = {
                     "kind": "run",
                     "run": len(state.runs) + 1,
-                    "time": _now(),
+                    "time": time_now(),
                     **wanted,
                     "versions": {name: version(name) for name in _VERSIONED},
                     "erase": [[cell_id, *box.bounds] for cell_id, box in boxes],
@@ -184,56 +182,23 @@ class Case(CaseReader):
                 writer.commit(record)
             return Run(self, len(state.runs), n_tiles)
 
-    def append_edit(self, record: Mapping[str, Any]) -> None:
-        """Record what a person did; durable on return.
+    def recover(self) -> None:
+        """Draw what a killed process did not, so that labels and table agree.
 
-        Parameters
-        ----------
-        record : mapping
-            Plain data. ``"cell_ids"`` names the cells that were edited or
-            reviewed, which protects them from later runs. ``"rows"``, optional,
-            holds new values of table columns, each with its ``"cell_id"``, which
-            joins the others.
+        The first call that writes does the same.
 
         Raises
         ------
-        SettingsError
-            If it names cells that do not exist.
         CaseError
-            If the case cannot be written.
+            If another process writes the case, or it cannot be written.
         """
-        plain = _plain(record)
-        reserved = _RESERVED & plain.keys()
-        if reserved:
-            raise SettingsError(
-                f"An edit may not name {sorted(reserved)[0]!r} itself; leave it out."
-            )
-        rows = [plain_row(row) for row in plain.get("rows", ())]
-        touched = [*plain.get("cell_ids", ()), *(row.get("cell_id") for row in rows)]
-        cell_ids = list(dict.fromkeys(touched))
-        with self._writing() as (writer, state):
-            for cell_id in cell_ids:
-                if cell_id not in state.cells:
-                    raise SettingsError(
-                        f"The edit names cell {cell_id}, which {self.path.name} does "
-                        "not have; name cells of its table."
-                    )
-            extra = {**plain, "cell_ids": cell_ids, "rows": rows}
-            writer.commit({"kind": "edit", "time": _now(), **extra})
+        with self._writing() as (writer, _):
+            writer.recover()
 
     def rebuild_labels(self) -> None:
         """Draw all labels anew from the journal, where chunks were damaged."""
         with self._writing() as (writer, _):
             writer.rebuild()
-
-    @contextmanager
-    def _writing(self) -> Iterator[tuple[CaseWriter, CaseState]]:
-        """Give the writer, which holds the lock from the first call on."""
-        with self._mutex, os_errors(self.path, "written"):
-            if self._writer is None:
-                self._writer = CaseWriter(self.path, self._ledger, self.shape)
-                self._info = read_info(self.path)
-            yield self._writer, self._ledger.state
 
     def _is_settled(self) -> bool:
         """Whether the labels lack nothing that the journal says."""
@@ -249,14 +214,19 @@ class Case(CaseReader):
         self, number: int, summary: Mapping[str, Any], check: Callable[[], None]
     ) -> None:
         """Record the end of a run and consolidate the table."""
-        plain = _plain(summary)
+        plain = plain_data(summary)
         with self._writing() as (writer, _):
             check()
             writer.settle()
             writer.commit(
-                {"kind": "finish", "run": number, "time": _now(), "summary": plain}
+                {"kind": "finish", "run": number, "time": time_now(), "summary": plain}
             )
             self._consolidate()
+
+    def _lag(self) -> int:
+        """Return the number of records that the consolidated table lacks."""
+        known = (self._info.snapshot or "").removeprefix(SNAPSHOT_PREFIX)
+        return self._ledger.state.revision - int(known or 0)
 
     def _consolidate(self) -> None:
         """Write the table as a snapshot, which only saves time at opening."""
@@ -274,18 +244,6 @@ def _is_same(state: CaseState, wanted: dict[str, Any]) -> bool:
     )
 
 
-def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return data as JSON gives it back, so that equal settings compare equal."""
-    try:
-        plain: dict[str, Any] = json.loads(json.dumps(data, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise SettingsError(
-            f"{data!r} is not plain data ({error}); give numbers, texts, lists and "
-            "dictionaries."
-        ) from error
-    return plain
-
-
 def _area_of(settings: Mapping[str, Any]) -> Region | None:
     """Return the area of a run, none for the whole slide."""
     region = settings.get("region")
@@ -298,8 +256,3 @@ def _area_of(settings: Mapping[str, Any]) -> Region | None:
             f"Region {region!r} is no area; give row, column, row stop, column stop."
         ) from error
     return Region.from_bounds(row, column, row_stop, column_stop)
-
-
-def _now() -> str:
-    """Return the time in ISO format, UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

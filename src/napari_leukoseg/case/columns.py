@@ -32,6 +32,9 @@ class Kind(StrEnum):
 
 _NUMERIC_ORDER = (Kind.BOOL, Kind.INT, Kind.FLOAT)
 
+_FEW = 8
+"""Cells that are removed one by one, which leaves the rest of a column in place."""
+
 
 def plain_row(row: Mapping[str, Any]) -> dict[str, bool | int | float | str | None]:
     """Return a row as plain values that JSON holds exactly.
@@ -107,6 +110,24 @@ class Column:
         else:
             number = math.nan if value is None else float(value)
             self.values[index : index + 1] = array("d", [number])
+
+    def get(self, index: int) -> bool | int | float | str | None:
+        """Return one value as `put` takes it."""
+        value = self.values[index]
+        if value is None or isinstance(value, str):
+            return value
+        if math.isnan(value):
+            return None
+        if self.kind is Kind.FLOAT:
+            return value
+        return bool(value) if self.kind is Kind.BOOL else int(value)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no value is known."""
+        if isinstance(self.values, list):
+            return all(value is None for value in self.values)
+        return bool(np.isnan(np.asarray(self.values)).all())
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Drop the values where `mask` is false."""
@@ -184,6 +205,11 @@ class CellColumns:
         return cell_id in self._places
 
     @property
+    def names(self) -> frozenset[str]:
+        """Names of all columns."""
+        return frozenset(self._columns)
+
+    @property
     def ids(self) -> NDArray[np.int64]:
         """Ids of the cells, in the order in which they came."""
         return np.fromiter(self._places, np.int64, len(self._places))
@@ -192,6 +218,20 @@ class CellColumns:
         """Return a column's values in the order of `ids`; NaN where it is unknown."""
         column = self._columns.get(name) or Column.missing(name, len(self))
         return column.to_array()
+
+    def value(self, cell_id: int, name: str) -> Any:
+        """Return one value of a cell; none where it is missing."""
+        column = self._columns.get(name)
+        return None if column is None else column.get(self._places[cell_id])
+
+    def row(self, cell_id: int) -> dict[str, bool | int | float | str | None]:
+        """Return a cell's values but its id, those of private columns left out."""
+        place = self._places[cell_id]
+        return {
+            name: column.get(place)
+            for name, column in self._columns.items()
+            if name != "cell_id" and name[0] != "_"
+        }
 
     def append(self, cell_id: int, row: Mapping[str, Any]) -> None:
         """Add a cell with plain values."""
@@ -214,11 +254,25 @@ class CellColumns:
 
     def remove(self, cell_ids: Collection[int]) -> None:
         """Drop cells; those that are not there are passed over."""
-        gone = set(cell_ids)
-        keep = np.array([cell_id not in gone for cell_id in self._places], dtype=bool)
-        for column in self:
-            column.keep(keep)
-        self._index()
+        gone = {cell_id for cell_id in cell_ids if cell_id in self._places}
+        if len(gone) > _FEW:
+            keep = np.array([i not in gone for i in self._places], dtype=bool)
+            for column in self:
+                column.keep(keep)
+        else:
+            for place in sorted((self._places[i] for i in gone), reverse=True):
+                for column in self:
+                    del column.values[place]
+        if gone:
+            kept = [cell_id for cell_id in self._places if cell_id not in gone]
+            self._places = {cell_id: place for place, cell_id in enumerate(kept)}
+
+    def drop_empty(self, names: Collection[str]) -> None:
+        """Drop those of the named columns in which no value is known."""
+        for name in names:
+            column = self._columns.get(name)
+            if column is not None and column.is_empty:
+                del self._columns[name]
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table, sorted by cell id, ``cell_id`` first."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_leukoseg.case.ground import PersonalGround
+from napari_leukoseg.case.masks import pack_bits, tight_box, unpack_bits
 from napari_leukoseg.case.painting import LabelStage
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.geometry import Region
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_leukoseg.case.masks import HasMasks
     from napari_leukoseg.case.painting import PyramidWriter
     from napari_leukoseg.cell import SegmentedCell
 
@@ -27,16 +28,13 @@ _MAX_STAGED_CHUNKS = 64
 """Chunks a label image may hold in memory while a long journal is redrawn."""
 
 
-def encode_cell(
-    cell_id: int, cell: SegmentedCell, row: Mapping[str, Any]
-) -> dict[str, Any]:
+def encode_cell(cell_id: int, cell: HasMasks, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the journal entry of a cell: enough to draw it again."""
-    bits = np.packbits(np.stack([cell.nucleus, cell.cytoplasm]))
     return {
         "id": cell_id,
         "box": list(cell.region.bounds),
         "center": list(cell.centroid),
-        "mask": base64.b64encode(zlib.compress(bits.tobytes(), 1)).decode(),
+        "mask": pack_bits(np.stack([cell.nucleus, cell.cytoplasm])),
         "row": dict(row),
     }
 
@@ -52,12 +50,7 @@ def decode_masks(entry: Mapping[str, Any]) -> tuple[Region, NDArray[np.bool_]]:
         Nucleus, cytoplasm.
     """
     region = Region.from_bounds(*entry["box"])
-    bits = zlib.decompress(base64.b64decode(entry["mask"]))
-    shape = (2, region.height, region.width)
-    masks = np.unpackbits(
-        np.frombuffer(bits, np.uint8), count=shape[0] * shape[1] * shape[2]
-    )
-    return region, masks.reshape(shape).astype(bool)
+    return region, unpack_bits(entry["mask"], (2, region.height, region.width))
 
 
 class Drawing:
@@ -67,10 +60,18 @@ class Drawing:
     ----------
     nucleus, cytoplasm : PyramidWriter
         Where the cells go at `flush`.
+    ground : PersonalGround, optional
+        Where `place` puts no cell.
     """
 
-    def __init__(self, nucleus: PyramidWriter, cytoplasm: PyramidWriter) -> None:
+    def __init__(
+        self,
+        nucleus: PyramidWriter,
+        cytoplasm: PyramidWriter,
+        ground: PersonalGround | None = None,
+    ) -> None:
         self._shape = nucleus.shapes[0]
+        self._ground = ground or PersonalGround((), ())
         self._stages = (LabelStage(nucleus), LabelStage(cytoplasm))
 
     def place(self, cell: SegmentedCell, cell_id: int) -> SegmentedCell | None:
@@ -80,7 +81,8 @@ class Drawing:
         -------
         placed : SegmentedCell or None
             The pixels that were free, in their own box; none, and nothing is
-            drawn, if more than half of the cell belongs to earlier ones.
+            drawn, if more than half of the cell belongs to earlier ones, or if a
+            person has said that there is none.
         """
         self._check(cell)
         mask = cell.mask
@@ -90,6 +92,8 @@ class Drawing:
         if not free.any() or 2 * free.sum() < mask.sum():
             return None
         placed = _cropped(cell, free)
+        if self._ground.forbids(placed.region, placed.mask, placed.centroid):
+            return None
         self._paint(placed.region, (placed.nucleus, placed.cytoplasm), cell_id)
         return placed
 
@@ -148,11 +152,7 @@ class Drawing:
 
 def _cropped(cell: SegmentedCell, free: NDArray[np.bool_]) -> SegmentedCell:
     """Return a cell with only its free pixels, in the smallest box."""
-    rows = np.flatnonzero(free.any(axis=1))
-    columns = np.flatnonzero(free.any(axis=0))
-    box = Region.from_bounds(
-        int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-    )
+    box = tight_box(free)
     nucleus = (cell.nucleus & free)[box.slices]
     return replace(
         cell,

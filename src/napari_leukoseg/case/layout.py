@@ -36,8 +36,11 @@ __all__ = [
     "write_layout",
 ]
 
-FORMAT = 1
-"""Version of the private group; raised when older programs would misread it."""
+FORMAT = 2
+"""Version of the private group; raised when older programs would misread it.
+
+1 had no edits of labels.
+"""
 
 LABEL_NAMES = ("nucleus", "cytoplasm")
 """Label images of a case."""

@@ -47,7 +47,7 @@ class Ledger:
             self.state, self.offset = CaseState(), 0
         if size > self.offset:
             for record, end in self._journal.read(self.offset):
-                self._fold(record)
+                self._fold(record, self.offset)
                 self.offset = end
 
     def records(self, offset: int) -> Iterator[dict[str, Any]]:
@@ -58,6 +58,10 @@ class Ledger:
                 if end >= self.offset:
                     return
 
+    def record_at(self, start: int) -> dict[str, Any]:
+        """Return the record that begins at byte `start`."""
+        return next(self._journal.read(start))[0]
+
     def open(self) -> None:
         """Begin to write, after what is complete."""
         self.refresh()
@@ -65,8 +69,8 @@ class Ledger:
 
     def append(self, record: dict[str, Any]) -> None:
         """Add a record; durable on return, and nothing has changed on error."""
-        self.offset = self._journal.append(record)
-        self._fold(record)
+        start, self.offset = self.offset, self._journal.append(record)
+        self._fold(record, start)
 
     def close(self) -> None:
         """Stop writing."""
@@ -98,10 +102,10 @@ class Ledger:
                 return state, offset
         return CaseState(), 0
 
-    def _fold(self, record: dict[str, Any]) -> None:
-        """Fold one record."""
+    def _fold(self, record: dict[str, Any], start: int) -> None:
+        """Fold one record that begins at byte `start`."""
         try:
-            self.state.apply(record)
+            self.state.apply(record, start)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise CaseError(
                 f"Record {self.state.revision + 1} in the journal of {self._case} is "

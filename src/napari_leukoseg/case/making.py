@@ -76,7 +76,7 @@ def _check_replaceable(path: Path, *, overwrite: bool) -> None:
 
 def _put_aside(path: Path) -> None:
     """Remove a case, or keep it under another name if a person worked on it."""
-    if _has_edits(path):
+    if _has_work(path):
         replace_path(path, backup_path(path))
         return
     trash = path.with_name(f".{path.name}.old{PARTIAL_SUFFIX}")
@@ -85,9 +85,9 @@ def _put_aside(path: Path) -> None:
     shutil.rmtree(trash, ignore_errors=True)
 
 
-def _has_edits(path: Path) -> bool:
+def _has_work(path: Path) -> bool:
     """Whether a case holds the work of a person, or cannot tell."""
     try:
-        return bool(Ledger(path, read_info(path).snapshot).state.edited)
+        return Ledger(path, read_info(path).snapshot).state.has_work
     except CaseError:
         return True

@@ -12,6 +12,7 @@ import zarr
 from napari_leukoseg.case.files import os_errors
 from napari_leukoseg.case.layout import LABEL_NAMES, CaseInfo, label_folder
 from napari_leukoseg.case.ledger import Ledger
+from napari_leukoseg.case.masks import StoredCell
 from napari_leukoseg.case.pyramid import LabelPyramid
 from napari_leukoseg.errors import CaseError, SettingsError
 
@@ -75,7 +76,7 @@ class CaseReader:
     @property
     def scheme(self) -> ClassScheme:
         """Cell classes."""
-        return self._info.scheme
+        return self._ledger.state.scheme or self._info.scheme
 
     @property
     def specimen(self) -> str | None:
@@ -113,6 +114,68 @@ class CaseReader:
         with self._reading() as state:
             return state.protected
 
+    @property
+    def signed_off(self) -> dict[str, Any] | None:
+        """Name, time and count of the sign-off in force, none if there is none."""
+        with self._reading() as state:
+            return state.signed_off and dict(state.signed_off)
+
+    @property
+    def reviewed_areas(self) -> tuple[Region, ...]:
+        """Areas in which a person has found every cell; no run adds one there."""
+        with self._reading() as state:
+            return tuple(state.areas)
+
+    def cell_boxes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return where the cells are.
+
+        Returns
+        -------
+        cell_ids : ndarray of int64, shape (n_cells,)
+            In no stated order.
+        boxes : ndarray of int64, shape (n_cells, 4)
+            Row, column, row stop and column stop of each cell at level 0.
+        """
+        with self._reading() as state:
+            return state.boxes()
+
+    def cell_row(self, cell_id: int) -> dict[str, Any]:
+        """Return the table row of a cell, less its id; none where missing.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such cell.
+        """
+        with self._reading() as state:
+            if cell_id not in state.cells:
+                raise SettingsError(
+                    f"{self.path.name} has no cell {cell_id}; name cells of its table."
+                )
+            return state.cells.row(cell_id)
+
+    def cell(self, cell_id: int) -> StoredCell:
+        """Return masks and table row of a cell.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such cell.
+        """
+        with self._reading() as state:
+            row = self.cell_row(cell_id)
+            region = state.box(cell_id)
+            nucleus, cytoplasm = (
+                self.read_labels(name, region) == cell_id for name in LABEL_NAMES
+            )
+        return StoredCell(int(cell_id), region, nucleus, cytoplasm, row)
+
+    @property
+    def next_id(self) -> int:
+        """Id of the next new cell."""
+        with self._reading() as state:
+            return state.next_id
+
     def summary(self) -> dict[str, Any]:
         """Return the facts of the case as plain data."""
         with self._reading() as state:
@@ -125,6 +188,7 @@ class CaseReader:
                 "specimen": self.specimen,
                 "n_cells": len(state.cells),
                 "n_protected": len(state.protected),
+                "signed_off": state.signed_off,
                 "runs": [dict(run) for run in state.runs],
             }
 
@@ -186,6 +250,26 @@ class CaseReader:
         with os_errors(self.path, "read"):
             return pyramid.read(region, level)
 
+    def read_ids(self, region: Region, level: int = 0) -> NDArray[np.uint32]:
+        """Read cell ids, whether of nucleus or cytoplasm.
+
+        Parameters
+        ----------
+        region : Region
+            Rectangle inside the level, in that level's pixels.
+        level : int, optional
+            Level, 0 the finest.
+
+        Returns
+        -------
+        labels : ndarray of uint32, shape (height, width) of `region`
+            Cell ids; 0 is background.
+        """
+        nucleus, cytoplasm = (
+            self.read_labels(name, region, level) for name in LABEL_NAMES
+        )
+        return np.maximum(nucleus, cytoplasm)  # they never overlap
+
     def read_classes(self, region: Region, level: int = 0) -> NDArray[np.uint8]:
         """Read class ids, derived from the cell table.
 
@@ -201,10 +285,7 @@ class CaseReader:
         classes : ndarray of uint8, shape (height, width) of `region`
             Class ids; 0 is background.
         """
-        nucleus, cytoplasm = (
-            self.read_labels(name, region, level) for name in LABEL_NAMES
-        )
-        ids = np.maximum(nucleus, cytoplasm)  # they never overlap
+        ids = self.read_ids(region, level)
         lut = self.class_lut()
         # A tile in flight shows ids that the table does not have yet.
         ids[ids >= len(lut)] = 0

@@ -70,7 +70,7 @@ class CaseWriter:
     def drawing(self) -> Drawing:
         """Return a drawing over the labels as the journal has them."""
         self.recover()
-        return Drawing(*self._labels)
+        return Drawing(*self._labels, self._ledger.state.ground)
 
     def commit(self, record: dict[str, Any], drawing: Drawing | None = None) -> None:
         """Append a record and bring the labels up to it.

@@ -12,16 +12,25 @@ from napari_leukoseg.cells.differential import (
     Differential,
     differential,
 )
+from napari_leukoseg.cells.differential_agreement import (
+    Agreement,
+    compare_with_model,
+)
+from napari_leukoseg.cells.differential_cells import CountSettings, Order
 from napari_leukoseg.cells.measure import Row, measure_cell
 
 __all__ = [
     "COLUMNS",
     "COLUMN_GUIDE",
+    "Agreement",
     "ClassCount",
     "Column",
+    "CountSettings",
     "Differential",
+    "Order",
     "Row",
     "column_guide",
+    "compare_with_model",
     "differential",
     "measure_cell",
     "probability_column",

@@ -9,6 +9,8 @@ import typer
 
 from napari_leukoseg import __version__
 from napari_leukoseg.cli import terminal
+from napari_leukoseg.cli.differential import differential
+from napari_leukoseg.cli.export import export
 from napari_leukoseg.cli.info import info
 from napari_leukoseg.cli.models import models
 from napari_leukoseg.cli.sample import sample
@@ -33,6 +35,8 @@ app = typer.Typer(
 )
 app.command(no_args_is_help=True)(info)
 app.command(no_args_is_help=True)(segment)
+app.command(no_args_is_help=True)(differential)
+app.command(no_args_is_help=True)(export)
 app.add_typer(models)
 app.add_typer(sample)
 

@@ -10,10 +10,10 @@ from napari_leukoseg.case.files import PARTIAL_SUFFIX, replace_path
 from napari_leukoseg.errors import ExportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["SOFTWARE", "replaced_when_complete"]
+__all__ = ["SOFTWARE", "check_free", "replaced_when_complete", "write_errors"]
 
 SOFTWARE = "napari-leukoseg"
 """Software tag of every exported picture; tells results from slides."""
@@ -44,15 +44,52 @@ def replaced_when_complete(path: Path) -> Iterator[Path]:
         If the folder cannot be made or written to, or is full.
     """
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
-    try:
+    with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
             replace_path(partial, path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` into an `ExportError` that names file, reason and remedy.
+
+    Parameters
+    ----------
+    path : Path
+        What is written.
+    """
+    try:
+        yield
     except OSError as error:
         raise ExportError(_sentence(path, error)) from error
+
+
+def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse to write files over others.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Files to write.
+    overwrite : bool
+        Whether files may be replaced; folders never are.
+
+    Raises
+    ------
+    ExportError
+        If one exists and may not be replaced.
+    """
+    for path in paths:
+        if path.is_dir():
+            raise ExportError(f"{path} is a folder; give the name of a file.")
+        if path.exists() and not overwrite:
+            raise ExportError(
+                f"{path} exists; give another place, or --overwrite to replace it."
+            )
 
 
 def _sentence(path: Path, error: OSError) -> str:

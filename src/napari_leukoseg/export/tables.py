@@ -1,10 +1,11 @@
-"""Cell table of a case as a CSV file."""
+"""Cell table of a case as a CSV or Parquet file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from napari_leukoseg.cells import column_guide
+from napari_leukoseg.errors import ExportError
 from napari_leukoseg.export.files import replaced_when_complete
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from napari_leukoseg.case import Case
     from napari_leukoseg.classes import ClassScheme
 
-__all__ = ["write_cell_csv"]
+__all__ = ["write_cell_csv", "write_cell_parquet"]
 
 DIGITS = 8
 """Significant digits: a hundredth of a pixel on the largest slides."""
@@ -50,6 +51,32 @@ def write_cell_csv(case: Case, path: Path) -> None:
             lineterminator="\n",
             float_format=f"%.{DIGITS}g",
         )
+
+
+def write_cell_parquet(case: Case, path: Path) -> None:
+    """Write the cell table as Parquet, with the columns of `write_cell_csv`.
+
+    Parameters
+    ----------
+    case : Case
+        Case to export.
+    path : Path
+        File to make or to replace; its folder is made if missing.
+
+    Raises
+    ------
+    ExportError
+        If pyarrow is not installed, or the folder cannot be written to.
+    """
+    table = _arranged(case.table(), case.scheme)
+    with replaced_when_complete(path) as partial:
+        try:
+            table.to_parquet(partial, engine="pyarrow", index=False)
+        except ImportError as error:
+            raise ExportError(
+                "Parquet needs pyarrow, which is not installed; run: pip install "
+                '"napari-leukoseg[parquet]", or export as csv.'
+            ) from error
 
 
 def _arranged(table: pd.DataFrame, scheme: ClassScheme) -> pd.DataFrame:
