@@ -37,6 +37,7 @@ ORDER = (
     "synthetic",
     "training",
     "pipeline",
+    "evaluate",
     "cli",
     "plugin",
 )
@@ -115,7 +116,9 @@ def run(code: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["", ".errors", ".geometry", ".cell", ".pipeline"])
+@pytest.mark.parametrize(
+    "module", ["", ".errors", ".geometry", ".cell", ".stain", ".pipeline"]
+)
 def test_light_modules_load_nothing_heavy(module):
     light = HEAVY if module != ".pipeline" else HEAVY - {"zarr"}
     code = f"import sys, {PACKAGE}{module}; print({light!r} & set(sys.modules))"

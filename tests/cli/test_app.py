@@ -40,6 +40,7 @@ def test_version(leukoseg):
         (),
         ("info",),
         ("segment",),
+        ("stain",),
         ("differential",),
         ("export",),
         ("models",),

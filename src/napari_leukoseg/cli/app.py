@@ -15,6 +15,7 @@ from napari_leukoseg.cli.info import info
 from napari_leukoseg.cli.models import models
 from napari_leukoseg.cli.sample import sample
 from napari_leukoseg.cli.segment import segment
+from napari_leukoseg.cli.stain import stain
 from napari_leukoseg.errors import LeukosegError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.command(no_args_is_help=True)(info)
 app.command(no_args_is_help=True)(segment)
+app.command(no_args_is_help=True)(stain)
 app.command(no_args_is_help=True)(differential)
 app.command(no_args_is_help=True)(export)
 app.add_typer(models)
