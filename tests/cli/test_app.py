@@ -43,6 +43,8 @@ def test_version(leukoseg):
         ("stain",),
         ("differential",),
         ("export",),
+        ("train",),
+        ("evaluate",),
         ("models",),
         ("models", "list"),
         ("models", "verify"),

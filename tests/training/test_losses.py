@@ -1,123 +1,241 @@
-"""Losses against hand computations and their limits."""
+"""Every loss: partial masks, networks that do not fit, and their terms."""
 
-import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch.nn import functional
 
-from napari_leukoseg.segment.networks import NetworkOutput
+from napari_leukoseg.errors import SettingsError
+from napari_leukoseg.segment.networks import NetworkOutput, build_network
+from napari_leukoseg.segment.networks.base import NEVER
+from napari_leukoseg.segment.networks.outputs import from_pixel_classes
 from napari_leukoseg.training.crops import Crop
 from napari_leukoseg.training.losses import (
-    LossSettings,
-    class_loss,
-    distance_loss,
+    BinaryLoss,
+    FocalDiceLoss,
+    Loss,
+    MultiTaskLoss,
+    PartialLoss,
+    PixelClassLoss,
+    SemanticLoss,
+    check_fit,
+)
+from napari_leukoseg.training.pixel_losses import (
     partial_cross_entropy,
     partial_dice_loss,
-    pool_evidence,
-    total_loss,
 )
 from napari_leukoseg.training.sample import (
     ANYTHING,
     IS_BACKGROUND,
-    IS_CELL,
     IS_CYTOPLASM,
     IS_NUCLEUS,
-    NOT_NUCLEUS,
 )
 
-BITS = torch.tensor([IS_BACKGROUND, IS_CYTOPLASM, IS_NUCLEUS], dtype=torch.uint8)
+SHAPE = (6, 8)
+
+
+def drawn(channels: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(channels)
+    return torch.randn(2, channels, *SHAPE, generator=generator)
+
+
+def three_parts(maps: torch.Tensor) -> NetworkOutput:
+    return NetworkOutput(maps[:, :3], maps[:, 3:4], maps[:, 4:, ::2, ::2])
+
+
+def semantic_only(maps: torch.Tensor) -> NetworkOutput:
+    return NetworkOutput(maps, None, None)
+
+
+def whole_cells(maps: torch.Tensor) -> NetworkOutput:
+    zero = torch.zeros_like(maps)
+    return NetworkOutput(torch.cat([zero, maps, zero + NEVER], dim=1), None, None)
+
+
+def nuclei(maps: torch.Tensor) -> NetworkOutput:
+    zero = torch.zeros_like(maps[:, :1])
+    semantic = torch.cat([zero, zero + NEVER, maps[:, :1]], dim=1)
+    return NetworkOutput(semantic, maps[:, 1:], None)
+
+
+Output = Callable[[torch.Tensor], NetworkOutput]
+CASES: dict[str, tuple[Loss, int, Output]] = {
+    "partial": (PartialLoss(), 9, three_parts),
+    "pixel-classes": (PixelClassLoss(), 6, from_pixel_classes),
+    "focal-dice": (FocalDiceLoss(), 6, from_pixel_classes),
+    "semantic": (SemanticLoss(), 3, semantic_only),
+    "binary": (BinaryLoss(), 1, whole_cells),
+    "multi-task": (MultiTaskLoss(), 2, nuclei),
+}
+every_loss = pytest.mark.parametrize(
+    ("loss", "channels", "output"), CASES.values(), ids=CASES
+)
+
+
+def crop_of(allowed: torch.Tensor, **changed: Any) -> Crop:
+    parts = {
+        "image": torch.zeros(2, 3, *SHAPE, dtype=torch.uint8),
+        "allowed": allowed.to(torch.uint8),
+        "distance": torch.full((2, *SHAPE), torch.nan),
+        "instances": torch.zeros(2, *SHAPE, dtype=torch.int64),
+        "classes": torch.full((2, 8), -1),
+    }
+    return Crop(**(parts | changed))
 
 
 @pytest.fixture
-def logits() -> torch.Tensor:
-    return torch.randn(2, 3, 6, 5, generator=torch.Generator().manual_seed(0))
+def marked() -> Crop:
+    """A cell with a nucleus in each half, of class 2 in the first and none else."""
+    allowed = torch.full((2, *SHAPE), IS_BACKGROUND)
+    allowed[..., 2:], allowed[:, 2:4, 4:6] = IS_CYTOPLASM, IS_NUCLEUS
+    instances = torch.zeros(2, *SHAPE, dtype=torch.int64)
+    instances[0, :, 2:] = 1
+    classes = torch.full((2, 8), -1)
+    classes[0, 0] = 2
+    distance = (allowed != IS_BACKGROUND).float()
+    return crop_of(allowed, instances=instances, classes=classes, distance=distance)
 
 
-def test_definite_pixels_give_the_usual_cross_entropy(logits: torch.Tensor) -> None:
-    target = torch.randint(0, 3, (2, 6, 5), generator=torch.Generator().manual_seed(1))
-    expected = functional.cross_entropy(logits, target)
-    torch.testing.assert_close(partial_cross_entropy(logits, BITS[target]), expected)
-
-
-def test_whole_cell_masks_sum_probabilities() -> None:
-    logits = torch.tensor([0.0, math.log(2), math.log(3)]).reshape(1, 3, 1, 1)
-    allowed = torch.tensor([[[IS_CELL]]], dtype=torch.uint8)
-    expected = -math.log(5 / 6)
-    assert partial_cross_entropy(logits, allowed).item() == pytest.approx(expected)
-
-
-def test_unknown_pixels_teach_nothing(logits: torch.Tensor) -> None:
-    logits.requires_grad_()
-    allowed = torch.full((2, 6, 5), ANYTHING, dtype=torch.uint8)
-    loss = partial_cross_entropy(logits, allowed)
-    loss.backward()
-    assert loss.item() == 0
-    assert logits.grad is not None
-    assert not logits.grad.any()
-
-
-@pytest.mark.parametrize("mask", [IS_CELL, NOT_NUCLEUS, IS_NUCLEUS, ANYTHING])
-def test_perfect_prediction_costs_next_to_nothing(mask: int) -> None:
-    allowed = torch.full((1, 8, 8), mask, dtype=torch.uint8)
-    allowed[:, :4] = IS_BACKGROUND
-    allowed[:, 4, :4] = IS_NUCLEUS
-    target = torch.where(allowed & IS_BACKGROUND > 0, 0, 2)
-    logits = 40 * functional.one_hot(target, 3).permute(0, 3, 1, 2).float()
-    assert partial_cross_entropy(logits, allowed).item() < 1e-6
-    assert partial_dice_loss(logits, allowed).item() < 1e-3
-
-
-def test_dice_of_opposite_masks_is_near_one() -> None:
-    allowed = torch.full((1, 20, 20), IS_BACKGROUND, dtype=torch.uint8)
-    allowed[:, 10:] = IS_NUCLEUS
-    wrong = torch.where(allowed == IS_NUCLEUS, 0, 2)
-    logits = 40 * functional.one_hot(wrong, 3).permute(0, 3, 1, 2).float()
-    assert partial_dice_loss(logits, allowed).item() > 0.99
-
-
-def test_distance_ignores_unknown_and_balances_cell_and_ground() -> None:
-    target = torch.tensor([[[0.0, 1.0, float("nan"), 0.0]]])
-    logits = torch.zeros(1, 1, 1, 4, requires_grad=True)
-    loss = distance_loss(logits, target)
-    loss.backward()
-    assert loss.item() == pytest.approx(0.25 + 0.25)
-    assert logits.grad is not None
-    assert logits.grad[0, 0, 0, 2] == 0
-
-
-def test_evidence_is_averaged_over_each_cell() -> None:
-    evidence = torch.arange(8.0).reshape(1, 2, 2, 2)
-    instances = torch.tensor([[[1, 1], [2, 0]]])
-    pooled = pool_evidence(evidence, instances, 3)
-    torch.testing.assert_close(
-        pooled[0], torch.tensor([[3.0, 7.0], [0.5, 4.5], [2.0, 6.0], [0.0, 0.0]])
-    )
-
-
-def test_class_loss_is_cross_entropy_of_known_cells() -> None:
-    evidence = torch.zeros(1, 2, 2, 2)
-    evidence[0, 1] = math.log(3)
-    instances = torch.tensor([[[1, 1], [2, 2]]])
-    classes = torch.tensor([[1, -1]])
-    loss = class_loss(evidence, instances, classes, label_smoothing=0.0)
-    assert loss.item() == pytest.approx(-math.log(3 / 4))
-    unknown = class_loss(evidence, instances, torch.tensor([[-1, -1]]), 0.0)
-    assert unknown.item() == 0
-
-
-def test_total_weighs_its_terms_and_takes_networks_without_some_heads(
-    logits: torch.Tensor,
+@every_loss
+def test_what_nobody_marked_teaches_nothing(
+    loss: Loss, channels: int, output: Output
 ) -> None:
-    crop = Crop(
-        torch.zeros(2, 3, 6, 5, dtype=torch.uint8),
-        torch.full((2, 6, 5), IS_BACKGROUND, dtype=torch.uint8),
-        torch.zeros(2, 6, 5),
-        torch.zeros(2, 6, 5, dtype=torch.int64),
-        torch.full((2, 8), -1),
+    maps = drawn(channels).requires_grad_()
+    terms = loss(output(maps), crop_of(torch.full((2, *SHAPE), ANYTHING)))
+    terms.total.backward()
+    assert terms.total.item() == pytest.approx(0, abs=1e-6)
+    assert maps.grad is not None
+    assert not maps.grad.any()
+
+
+@every_loss
+def test_a_step_down_the_gradient_lowers_the_loss(
+    loss: Loss, channels: int, output: Output, marked: Crop
+) -> None:
+    maps = drawn(channels).requires_grad_()
+    before = loss(output(maps), marked).total
+    before.backward()
+    assert maps.grad is not None
+    after = loss(output(maps.detach() - 0.1 * maps.grad), marked).total
+    assert after < before
+
+
+@every_loss
+def test_open_pixels_do_not_matter(
+    loss: Loss, channels: int, output: Output, marked: Crop
+) -> None:
+    allowed, distance = marked.allowed.clone(), marked.distance.clone()
+    instances = marked.instances.clone()
+    allowed[:, 4:], distance[:, 4:], instances[:, 4:] = ANYTHING, torch.nan, 0
+    crop = marked._replace(allowed=allowed, distance=distance, instances=instances)
+    maps = drawn(channels)
+    other = torch.cat([maps[:, :, :4], 5 - maps[:, :, 4:]], dim=2)
+    torch.testing.assert_close(
+        loss(output(maps), crop).total, loss(output(other), crop).total
     )
-    terms = total_loss(NetworkOutput(logits, None, None), crop, LossSettings())
+
+
+def test_partial_loss_weighs_its_terms(marked: Crop) -> None:
+    output = three_parts(drawn(9))
+    weighed = PartialLoss(2.0, 3.0, 5.0, 7.0)(output, marked)
+    torch.testing.assert_close(
+        weighed.total,
+        2 * weighed.semantic
+        + 3 * weighed.dice
+        + 5 * weighed.distance
+        + 7 * weighed.cell_class,
+    )
+    torch.testing.assert_close(
+        weighed.semantic, partial_cross_entropy(output.semantic, marked.allowed)
+    )
+    torch.testing.assert_close(
+        weighed.dice, partial_dice_loss(output.semantic, marked.allowed)
+    )
+
+
+def test_partial_loss_takes_networks_without_some_heads(marked: Crop) -> None:
+    terms = PartialLoss()(semantic_only(drawn(3)), marked)
     assert terms.distance.item() == 0
     assert terms.cell_class.item() == 0
-    expected = terms.semantic + 0.5 * terms.dice
+    torch.testing.assert_close(terms.total, terms.semantic + 0.5 * terms.dice)
+
+
+def test_partial_loss_weighs_classes(marked: Crop) -> None:
+    both = marked.classes.clone()
+    both[1, 0] = 4
+    crop = marked._replace(instances=marked.instances[[0, 0]], classes=both)
+    output = three_parts(drawn(9))
+    weights = torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0])
+    alone = PartialLoss(label_smoothing=0)(output, marked).cell_class
+    torch.testing.assert_close(
+        PartialLoss(label_smoothing=0)(output, crop, weights).cell_class, alone
+    )
+
+
+def test_pixel_classes_are_those_of_the_cell(marked: Crop) -> None:
+    maps = drawn(6)
+    crop = marked._replace(
+        allowed=marked.allowed[:1],
+        instances=marked.instances[:1],
+        classes=marked.classes[:1],
+    )
+    target = torch.where(crop.instances > 0, 3, 0)  # class index 2 follows background
+    torch.testing.assert_close(
+        PixelClassLoss()(from_pixel_classes(maps[:1]), crop).total,
+        functional.cross_entropy(maps[:1], target),
+    )
+
+
+def test_focal_dice_is_the_sum_of_both(marked: Crop) -> None:
+    terms = FocalDiceLoss()(from_pixel_classes(drawn(6)), marked)
+    assert terms.semantic > 0
+    assert terms.dice > 0
+    torch.testing.assert_close(terms.total, terms.semantic + terms.dice)
+
+
+def test_multi_task_is_the_sum_of_its_three_terms(marked: Crop) -> None:
+    maps = drawn(2)
+    terms = MultiTaskLoss(distance=3.0)(nuclei(maps), marked)
+    is_nucleus = (marked.allowed == IS_NUCLEUS).float()
+    p = maps[:, 0].sigmoid()
+    dice = 1 - (2 * (p * is_nucleus).sum() + 1) / (p.sum() + is_nucleus.sum() + 1)
+    expected = (
+        functional.binary_cross_entropy(p, is_nucleus)
+        + dice
+        + 3 * functional.mse_loss(maps[:, 1].sigmoid(), marked.distance)
+    )
     torch.testing.assert_close(terms.total, expected)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "loss", "missing"),
+    [
+        ("unet", MultiTaskLoss(), "distance"),
+        ("flexunet", PartialLoss(), "nucleus"),
+        ("mtl-nucleus", BinaryLoss(), "cytoplasm"),
+        ("hematology-mil", FocalDiceLoss(), "pixel classes"),
+    ],
+)
+def test_losses_without_an_output_to_learn_are_refused(
+    architecture: str, loss: Loss, missing: str
+) -> None:
+    with torch.device("meta"):
+        network = build_network(architecture, {})
+    output = {
+        "unet": three_parts(drawn(9)),
+        "flexunet": from_pixel_classes(drawn(6)),
+        "mtl-nucleus": nuclei(drawn(2)),
+        "hematology-mil": whole_cells(drawn(1)),
+    }[architecture]
+    if architecture == "unet":
+        output = output._replace(distance=None)
+    with pytest.raises(SettingsError, match=missing):
+        check_fit(loss, network, output, architecture)
+
+
+@pytest.mark.parametrize(("name", "value"), [("gamma", 0.5), ("smoothing", 0.0)])
+def test_settings_without_a_gradient_are_refused(name: str, value: float) -> None:
+    with pytest.raises(SettingsError, match=name):
+        FocalDiceLoss(**{name: value})

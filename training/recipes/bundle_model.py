@@ -1,24 +1,26 @@
 """Put a trained model into the package, with a card that says what it is.
 
-`python bundle_model.py ROOT RUN FIGURES OUT`: data root, run folder of
-`train_default.py`, `figures.json` of `evaluate_default.py`, and the folder of
-the bundled model. Also writes a record of the run beside the configurations.
+`python bundle_model.py ROOT RUN FIGURES OUT [CONFIG]`: data root, run folder,
+file that `leukoseg evaluate --json` wrote for its model, and the folder of the
+bundled model. Also writes a record of the run beside the configurations, and prints
+the rows of README's table.
 """
 
 import csv
-import hashlib
 import json
-import math
 import platform
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
+from napari_leukoseg.errors import DataError
 from napari_leukoseg.segment.model import load_model, save_model
 from napari_leukoseg.training.config import load_config
+from napari_leukoseg.training.sources import digest_data
 
 TRAINING = Path(__file__).parents[1]
+CONFIG = TRAINING / "configs" / "default.yaml"
 
 LICENSES = {
     "jtsc": "GPL-3.0 repository; cite Zheng et al., Micron 107, 2018",
@@ -26,72 +28,97 @@ LICENSES = {
     "bcisc": "Apache-2.0; cite Fan et al., J. Biophotonics, 2019",
     "bccd": "MIT",
     "dsb2018": "CC0",
+    "labels": "drawn by this package",
 }
+"""By family of kinds."""
 
-PROTOCOL = (
-    "Kept-back part of the sets trained on, split by source group (20 %, stratified "
-    "by class, seed 0), through the whole pipeline, without giving a scale. Dice is "
-    "the mean over labeled cells against the predicted cell of largest overlap; "
-    "picture_* is the mean over pictures of all cells together; recall and precision "
-    "are at IoU 0.5. Laboratories other than these were not tested."
+CARD_FIGURES = (
+    "cell_dice_per_picture",
+    "nucleus_dice_per_picture",
+    "cytoplasm_dice_per_picture",
+    "cell_dice",
+    "nucleus_dice",
+    "cytoplasm_dice",
+    "recall",
+    "precision",
+    "class_accuracy",
+    "balanced_accuracy",
+    "ece",
+    "aji",
+    "pq",
 )
+"""Figures that a card repeats; the record has all, with their intervals."""
+
+ROW_FIGURES = (
+    "cell_dice_per_picture",
+    "nucleus_dice_per_picture",
+    "cytoplasm_dice_per_picture",
+    "recall",
+    "precision",
+    "balanced_accuracy",
+)
+"""Columns of README's table."""
 
 
-def digest_folder(folder: Path) -> str:
-    """SHA-256 over the names and contents of all files, in order."""
-    total = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        total.update(path.relative_to(folder).as_posix().encode())
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
-
-
-def rounded(figures: dict) -> dict:
-    """Figures to four places, without those that a set cannot give."""
-    return {
-        name: round(value, 4) if isinstance(value, float) else value
-        for name, value in figures.items()
-        if not (isinstance(value, float) and math.isnan(value))
+def card_metrics(evaluation: dict) -> dict:
+    """Protocol and main figures to four places, without those a set cannot give."""
+    metrics = {
+        "protocol": " ".join(evaluation["protocol"]["text"]),
+        "part": evaluation["protocol"]["part"],
     }
+    for name, found in evaluation["sets"].items():
+        figures = found["figures"]
+        metrics[name] = {
+            "pictures": found["n_pictures"],
+            "cells": found["n_cells"],
+            **{n: round(figures[n]["value"], 4) for n in CARD_FIGURES if n in figures},
+        }
+    return metrics
 
 
-def main(root: Path, run: Path, figures_path: Path, out: Path) -> None:
-    config_path = TRAINING / "configs" / "default.yaml"
+def readme_row(name: str, found: dict) -> str:
+    """One line of README's table."""
+    figures = found["figures"]
+    values = [f"{figures[n]['value']:.3f}" if n in figures else "" for n in ROW_FIGURES]
+    return f"| {' | '.join([name, str(found['n_cells']), *values])} |"
+
+
+def main(
+    root: Path, run: Path, figures_path: Path, out: Path, config_path: Path = CONFIG
+) -> None:
     config = load_config(config_path)
     with (run / "log.csv").open(newline="") as file:
         epochs = list(csv.DictReader(file))
-    folders = sorted({source.folder for source in config.data})
-    figures = json.loads(figures_path.read_text())
+    evaluation = json.loads(figures_path.read_text(encoding="utf-8"))
+    model = load_model(run / "model")
+    if evaluation["model"]["weights_sha256"] != model.card.weights_sha256:
+        raise DataError(f"{figures_path} tells of another model than {run / 'model'}.")
     training = {
         "data": {
-            name: {"sha256": digest_folder(root / name), "license": LICENSES[name]}
-            for name in folders
+            kind: {"sha256": digest, "license": LICENSES[kind.split("-")[0]]}
+            for kind, digest in digest_data(config, root).items()
         },
+        "split": asdict(config.split),
         "seed": config.seed,
         "epochs": len(epochs),
         "steps": len(epochs) * config.steps_per_epoch,
         "batch_size": config.batch_size,
         "hours": round(sum(float(row["seconds"]) for row in epochs) / 3600, 2),
     }
-    metrics = {
-        "protocol": PROTOCOL,
-        "part": figures["part"],
-        **{name: rounded(values) for name, values in figures["summary"].items()},
-    }
-    model = load_model(run / "model")
     card = replace(
         model.card,
         name=out.name,
         description=config.description.strip(),
         training=training,
-        metrics=metrics,
+        metrics=card_metrics(evaluation),
     )
     saved = save_model(out, model.network, card)
     record = {
         "config": config_path.name,
         "config_text": config_path.read_text(),
         "training": training,
-        "metrics": metrics,
+        "protocol": evaluation["protocol"],
+        "sets": evaluation["sets"],
         "weights_sha256": saved.card.weights_sha256,
         "versions": {
             "python": platform.python_version(),
@@ -101,7 +128,9 @@ def main(root: Path, run: Path, figures_path: Path, out: Path) -> None:
     }
     path = TRAINING / "records" / f"{out.name}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(record, indent=2) + "\n")
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    for name, found in evaluation["sets"].items():
+        print(readme_row(name, found))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ import typer
 from napari_leukoseg import __version__
 from napari_leukoseg.cli import terminal
 from napari_leukoseg.cli.differential import differential
+from napari_leukoseg.cli.evaluate import evaluate
 from napari_leukoseg.cli.export import export
 from napari_leukoseg.cli.info import info
 from napari_leukoseg.cli.models import models
 from napari_leukoseg.cli.sample import sample
 from napari_leukoseg.cli.segment import segment
 from napari_leukoseg.cli.stain import stain
+from napari_leukoseg.cli.train import train
 from napari_leukoseg.errors import LeukosegError
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ app.command(no_args_is_help=True)(segment)
 app.command(no_args_is_help=True)(stain)
 app.command(no_args_is_help=True)(differential)
 app.command(no_args_is_help=True)(export)
+app.command(no_args_is_help=True)(train)
+app.command(no_args_is_help=True)(evaluate)
 app.add_typer(models)
 app.add_typer(sample)
 

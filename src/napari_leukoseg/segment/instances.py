@@ -66,8 +66,9 @@ class InstanceSettings:
         taken for cytoplasm have none.
     min_score, min_nucleus_certainty : float, optional
         Smallest mean probability of cell inside it, and of nucleus inside its
-        nucleus. White cells of the open data have 0.86 and 0.89 or more,
-        overlapping red cells of drawn smears mostly less.
+        nucleus. White cells of the open data, with their colors, light and focus
+        strongly changed too, have 0.90 and 0.81 or more (granules hide the nucleus
+        of a basophil), false ones mostly less in one or the other.
     peak_depth : float, optional
         How far the distance map must fall between two middles before they are
         two cells.
@@ -76,11 +77,11 @@ class InstanceSettings:
         many middles it seems to have: two lobes of a nucleus invite a cut.
     """
 
-    min_diameter: float = 0.35
-    min_cut_diameter: float = 0.25
+    min_diameter: float = 0.42
+    min_cut_diameter: float = 0.3
     min_nucleus_share: float = 0.08
-    min_score: float = 0.82
-    min_nucleus_certainty: float = 0.86
+    min_score: float = 0.895
+    min_nucleus_certainty: float = 0.78
     peak_depth: float = 0.12
     max_solidity: float = 0.93
     max_diameter: float = 1.5

@@ -3,175 +3,267 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from scipy import ndimage
 
-from napari_leukoseg.training.metrics import dice, match_cells, overlap_matrix
+from napari_leukoseg.training.metrics import (
+    aggregated_jaccard,
+    match_pairs,
+    measure_overlap,
+    panoptic_quality,
+)
 from napari_leukoseg.training.sample import (
     IS_BACKGROUND,
+    IS_CELL,
+    IS_CYTOPLASM,
     IS_NUCLEUS,
+    NOT_NUCLEUS,
     UNKNOWN_INSTANCE,
-    Sample,
 )
+from napari_leukoseg.training.scores import CellScore, PictureScore, PixelCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["CellScore", "PictureScore", "PredictedLabels", "score_picture", "summarize"]
+    from napari_leukoseg.training.metrics import Overlap
+    from napari_leukoseg.training.sample import Sample
+    from napari_leukoseg.training.scores import PredictedLabels
+
+__all__ = [
+    "CELL_CLASSES",
+    "NUCLEUS_CLASSES",
+    "PART_CLASSES",
+    "KnowsParts",
+    "compares_cells",
+    "compares_nuclei",
+    "score_picture",
+]
+
+NAN = float("nan")
+
+MOST = 0.5
+"""A cell lies in an area, or where the labels are silent, if more of it does."""
+
+PART_CLASSES: tuple[str, ...] = ("background", "cytoplasm", "nucleus")
+CELL_CLASSES: tuple[str, ...] = ("background", "cell")
+NUCLEUS_CLASSES: tuple[str, ...] = ("other", "nucleus")
+"""Classes of pixels compared, by what the expert and the model know."""
+
+CERTAIN = {
+    PART_CLASSES: {IS_BACKGROUND: 0, IS_CYTOPLASM: 1, IS_NUCLEUS: 2},
+    CELL_CLASSES: {IS_BACKGROUND: 0, IS_CYTOPLASM: 1, IS_NUCLEUS: 1, IS_CELL: 1},
+    NUCLEUS_CLASSES: {
+        IS_BACKGROUND: 0,
+        IS_CYTOPLASM: 0,
+        NOT_NUCLEUS: 0,
+        IS_NUCLEUS: 1,
+    },
+}
+"""Index of the class of a pixel by `Sample.allowed`; others are not certain."""
 
 
-@dataclass(frozen=True)
-class CellScore:
-    """One labeled cell against the predicted cell of largest overlap.
-
-    Parameters
-    ----------
-    cell_dice, nucleus_dice : float
-        NaN where the expert gave no such mask.
-    is_found : bool
-        Whether a predicted cell matches it at IoU 0.5.
-    class_id, predicted_class_id : int
-        0 where unknown or not predicted.
-    confidence : float
-        Probability of the predicted class, NaN where there is none.
-    """
-
-    cell_dice: float
-    nucleus_dice: float
-    is_found: bool
-    class_id: int
-    predicted_class_id: int
-    confidence: float
-
-
-@dataclass(frozen=True)
-class PictureScore:
-    """One picture: its cells, and how the whole of it agrees.
-
-    Parameters
-    ----------
-    dataset, name : str
-        Which picture.
-    cells : tuple of CellScore
-        Labeled cells.
-    cell_dice, nucleus_dice : float
-        Of all cells together.
-    n_predicted, n_false : int
-        Predicted cells, and those that match no labeled cell and do not lie
-        where the labels are silent.
-    """
-
-    dataset: str
-    name: str
-    cells: tuple[CellScore, ...]
-    cell_dice: float
-    nucleus_dice: float
-    n_predicted: int
-    n_false: int
-
-
-@dataclass(frozen=True, eq=False)
-class PredictedLabels:
-    """Labels of a picture as the pipeline wrote them, shape (M, N) each."""
-
-    nucleus: NDArray[np.uint32]
-    cytoplasm: NDArray[np.uint32]
-    class_ids: dict[int, int]
-    confidences: dict[int, float]
+class KnowsParts(Protocol):
+    """A network, or labels, with the parts of a cell that it tells apart."""
 
     @property
-    def cells(self) -> NDArray[np.int64]:
-        """Cell of each pixel, 0 elsewhere."""
-        return np.maximum(self.nucleus, self.cytoplasm).astype(np.int64)
+    def has_nucleus(self) -> bool:
+        """Whether it knows nuclei."""
+
+    @property
+    def has_cytoplasm(self) -> bool:
+        """Whether it knows what lies around them."""
+
+
+def compares_cells(sample: Sample, predictor: KnowsParts) -> bool:
+    """Whether whole cells are compared, as both the expert and the model know them.
+
+    Some sets outline nuclei only; models without cytoplasm find nuclei only.
+    """
+    return predictor.has_cytoplasm and sample.has_distance
+
+
+def compares_nuclei(sample: Sample, predictor: KnowsParts) -> bool:
+    """Whether nuclei are compared, as both the expert and the model know them."""
+    return predictor.has_nucleus and bool((sample.allowed == IS_NUCLEUS).any())
 
 
 def score_picture(sample: Sample, predicted: PredictedLabels) -> PictureScore:
     """Compare predicted labels with what the expert marked.
 
-    In crops of single cells neighbors are often unlabeled, so false cells are
-    counted only where the labels say background.
+    Each labeled cell is judged by the predicted cell of largest overlap, so
+    that in crops of single cells neighbors count neither for nor against. A
+    predicted cell is false only where the labels say so: in crops neighbors
+    are often unlabeled. Where only the place of a cell is known, its class is
+    compared and nothing else.
     """
-    cells = predicted.cells
-    truth = np.maximum(sample.instances, 0)
-    has_nucleus = bool((sample.allowed == IS_NUCLEUS).any())
-    overlap, true_ids, predicted_ids = overlap_matrix(truth, cells)
-    matches = match_cells(truth, cells)
-    scores = []
-    for row, true_id in enumerate(true_ids):
-        best = int(predicted_ids[overlap[row].argmax()]) if overlap[row].any() else 0
-        is_true, is_best = truth == true_id, (cells == best) & (best > 0)
-        nucleus = is_true & (sample.allowed == IS_NUCLEUS)
-        scores.append(
-            CellScore(
-                dice(is_true, is_best),
-                dice(nucleus, (predicted.nucleus == best) & (best > 0))
-                if has_nucleus
-                else float("nan"),
-                int(true_id) in matches,
-                sample.cell_classes.get(int(true_id), 0),
-                predicted.class_ids.get(best, 0),
-                predicted.confidences.get(best, float("nan")),
-            )
-        )
-    silent = (sample.allowed != IS_BACKGROUND) & (truth == 0)
-    found = set(matches.values())
-    false = [
-        i for i in predicted_ids if int(i) not in found and not silent[cells == i].any()
+    if not sample.has_outline:
+        return _score_places(sample, predicted)
+    is_whole = compares_cells(sample, predicted)
+    truth, n_single = _number_cells(sample, nuclei_only=not is_whole)
+    found = predicted.cells if is_whole else predicted.nucleus
+    overlap = measure_overlap(truth, found)
+    singles = overlap.select(rows=overlap.true_ids <= n_single)
+    rows, columns = match_pairs(singles)
+    is_matched = np.isin(np.arange(overlap.predicted_ids.size), columns)
+    is_silent = (truth == 0) | (truth > n_single)
+    is_silent &= (sample.allowed & (IS_CELL if is_whole else IS_NUCLEUS)) > 0
+    is_ignored = _lie_mostly_in(is_silent, found, overlap) & ~is_matched
+    judged = singles.select(columns=~is_ignored)
+    found_ids = set(singles.true_ids[rows].tolist())
+    parts = _Parts.of(sample, predicted, truth, overlap)
+    scores = [
+        _score_cell(sample, predicted, parts, cell_id, partners, cell_id in found_ids)
+        for cell_id, partners in _pair_up(overlap, n_single)
     ]
-    in_truth = (truth > 0) | (sample.instances == UNKNOWN_INSTANCE)
+    quality = panoptic_quality(judged)
     return PictureScore(
         sample.dataset,
         sample.name,
-        tuple(scores),
-        dice(in_truth, cells > 0),
-        dice(sample.allowed == IS_NUCLEUS, predicted.nucleus > 0)
-        if has_nucleus
-        else float("nan"),
-        len(predicted_ids),
-        len(false),
+        sample.source_group,
+        tuple(score for score in scores if score.cell_id <= n_single),
+        _count_pixels(sample, predicted),
+        clumps=tuple(score for score in scores if score.cell_id > n_single),
+        false_ids=tuple(overlap.predicted_ids[~is_matched & ~is_ignored].tolist()),
+        n_matched=int(is_matched.sum()),
+        n_ignored=int(is_ignored.sum()),
+        aji=aggregated_jaccard(judged),
+        aji_plus=aggregated_jaccard(judged, one_to_one=True),
+        pq=quality.pq,
+        sq=quality.sq,
+        rq=quality.rq,
     )
 
 
-def summarize(scores: Iterable[PictureScore]) -> dict[str, dict[str, Any]]:
-    """Give the figures of each data set.
-
-    Dice is the mean over labeled cells, each against the predicted cell of
-    largest overlap; `picture_cell_dice` is the mean over pictures of all their
-    cells together. Recall and precision are at IoU 0.5.
-    """
-    summary: dict[str, dict[str, Any]] = {}
-    scores = list(scores)
-    for name in dict.fromkeys(score.dataset for score in scores):
-        pictures = [score for score in scores if score.dataset == name]
-        cells = [cell for picture in pictures for cell in picture.cells]
-        classed = [cell for cell in cells if cell.class_id]
-        right = [c.class_id == c.predicted_class_id for c in classed]
-        recalls = [
-            np.mean([c.predicted_class_id == k for c in classed if c.class_id == k])
-            for k in sorted({c.class_id for c in classed})
-        ]
-        n_predicted = sum(picture.n_predicted for picture in pictures)
-        n_false = sum(picture.n_false for picture in pictures)
-        summary[name] = {
-            "pictures": len(pictures),
-            "cells": len(cells),
-            "cell_dice": mean(c.cell_dice for c in cells),
-            "nucleus_dice": mean(c.nucleus_dice for c in cells),
-            "picture_cell_dice": mean(p.cell_dice for p in pictures),
-            "picture_nucleus_dice": mean(p.nucleus_dice for p in pictures),
-            "recall": mean(c.is_found for c in cells),
-            "precision": 1 - n_false / n_predicted if n_predicted else float("nan"),
-            "class_accuracy": mean(right),
-            "balanced_accuracy": mean(recalls),
-        }
-    return summary
+def _score_places(sample: Sample, predicted: PredictedLabels) -> PictureScore:
+    """Compare the classes of cells of which no outline is known."""
+    overlap = measure_overlap(sample.instances, predicted.cells)
+    nothing = _Parts(None, None, None)
+    return PictureScore(
+        sample.dataset,
+        sample.name,
+        sample.source_group,
+        tuple(
+            _score_cell(sample, predicted, nothing, cell_id, partners, bool(partners))
+            for cell_id, partners in _pair_up(overlap, int(sample.instances.max()))
+        ),
+        n_ignored=overlap.predicted_ids.size,
+        pixels=PixelCounts(CELL_CLASSES, ((0, 0), (0, 0))),
+        has_outlines=False,
+    )
 
 
-def mean(values: Iterable[float | np.floating[Any]]) -> float:
-    """Mean of the values that are known, NaN if none is."""
-    known = np.asarray([float(v) for v in values])
-    known = known[np.isfinite(known)]
-    return float(known.mean()) if known.size else float("nan")
+def _number_cells(
+    sample: Sample, *, nuclei_only: bool
+) -> tuple[NDArray[np.int32], int]:
+    """Ids of labeled cells, and the highest of them; clumps get higher ones."""
+    instances = sample.instances
+    if nuclei_only:
+        instances = np.where(sample.allowed == IS_NUCLEUS, instances, 0)
+    truth: NDArray[np.int32] = np.maximum(instances, 0).astype(np.int32)
+    n_single = int(truth.max(initial=0))
+    in_clump = instances == UNKNOWN_INSTANCE
+    if in_clump.any():
+        clumps, _ = ndimage.label(in_clump)
+        truth[in_clump] = clumps[in_clump] + n_single
+    return truth, n_single
+
+
+def _lie_mostly_in(
+    area: NDArray[np.bool_], found: NDArray[np.uint32], overlap: Overlap
+) -> NDArray[np.bool_]:
+    """Which predicted cells have more than half of their pixels in an area."""
+    inside = np.searchsorted(overlap.predicted_ids, found[area & (found > 0)])
+    counts = np.bincount(inside, minlength=overlap.predicted_ids.size)
+    lie_in: NDArray[np.bool_] = counts > MOST * overlap.predicted_areas
+    return lie_in
+
+
+def _pair_up(overlap: Overlap, n_single: int) -> Iterator[tuple[int, list[int]]]:
+    """Each labeled cell with the predicted ones that it is judged by."""
+    for cell_id, shared in zip(overlap.true_ids.tolist(), overlap.shared, strict=True):
+        if cell_id > n_single:
+            is_partner = shared > MOST * overlap.predicted_areas
+            yield cell_id, overlap.predicted_ids[is_partner].tolist()
+        elif shared.any():
+            yield cell_id, [int(overlap.predicted_ids[shared.argmax()])]
+        else:
+            yield cell_id, []
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Overlaps of cells, nuclei and cytoplasms; none where not compared."""
+
+    cell: Overlap | None
+    nucleus: Overlap | None
+    cytoplasm: Overlap | None
+
+    @classmethod
+    def of(
+        cls,
+        sample: Sample,
+        predicted: PredictedLabels,
+        truth: NDArray[np.int32],
+        overlap: Overlap,
+    ) -> _Parts:
+        """Measure what both the expert and the model know."""
+        if not compares_nuclei(sample, predicted):
+            return cls(overlap, None, None)
+        nucleus = np.where(sample.allowed == IS_NUCLEUS, truth, 0)
+        nuclei = measure_overlap(nucleus, predicted.nucleus)
+        if not compares_cells(sample, predicted):
+            return cls(None, nuclei, None)
+        cytoplasm = np.where(sample.allowed == IS_CYTOPLASM, truth, 0)
+        return cls(overlap, nuclei, measure_overlap(cytoplasm, predicted.cytoplasm))
+
+    def dice(self, cell_id: int, partners: list[int]) -> tuple[float, float, float]:
+        """Dice of each part."""
+        cell, nucleus, cytoplasm = (
+            NAN if overlap is None else overlap.dice_of(cell_id, partners)
+            for overlap in (self.cell, self.nucleus, self.cytoplasm)
+        )
+        return cell, nucleus, cytoplasm
+
+
+def _score_cell(
+    sample: Sample,
+    predicted: PredictedLabels,
+    parts: _Parts,
+    cell_id: int,
+    partners: list[int],
+    is_found: bool,
+) -> CellScore:
+    """Compare one labeled cell, or clump, with its partners."""
+    best = partners[0] if len(partners) == 1 else 0
+    return CellScore(
+        cell_id,
+        *parts.dice(cell_id, partners),
+        is_found,
+        sample.cell_classes.get(cell_id, 0),
+        predicted.class_ids.get(best, 0),
+        predicted.confidences.get(best, NAN),
+        predicted.probabilities.get(best, {}),
+    )
+
+
+def _count_pixels(sample: Sample, predicted: PredictedLabels) -> PixelCounts:
+    """Count pixels by the finest classes that expert and model both know."""
+    if not compares_cells(sample, predicted):
+        classes, answer = NUCLEUS_CLASSES, predicted.nucleus > 0
+    elif compares_nuclei(sample, predicted):
+        classes = PART_CLASSES
+        answer = np.where(predicted.nucleus > 0, 2, predicted.cytoplasm > 0)
+    else:
+        classes, answer = CELL_CLASSES, predicted.cells > 0
+    n_classes = len(classes)
+    row = np.full(256, n_classes, np.uint8)  # below all others: not certain
+    for allowed, number in CERTAIN[classes].items():
+        row[allowed] = number
+    places = row[sample.allowed] * np.uint8(n_classes) + answer.astype(np.uint8)
+    counts = np.bincount(places.ravel(), minlength=n_classes**2)[: n_classes**2]
+    confusion = counts.reshape(n_classes, n_classes)
+    return PixelCounts(classes, tuple(map(tuple, confusion.tolist())))

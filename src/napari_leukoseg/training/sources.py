@@ -1,0 +1,62 @@
+"""Reads and splits the data sets that a configuration names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_leukoseg.training.datasets import digest_of, load_dataset
+from napari_leukoseg.training.splits import split_by_group
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_leukoseg.training.config import TrainingConfig
+    from napari_leukoseg.training.splits import Split
+
+__all__ = ["digest_data", "load_split"]
+
+
+def load_split(config: TrainingConfig, root: Path) -> Split:
+    """Read the training data of a configuration, and split them.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        Data sets, which of them are left out, and how the others are split.
+    root : Path
+        Folder that holds those of the data sets.
+
+    Raises
+    ------
+    DataError
+        If a data set is absent or in another layout.
+    """
+    samples = [
+        sample
+        for source in config.training_data
+        for sample in load_dataset(source.kind, root / source.folder)
+    ]
+    return split_by_group(samples, config.split)
+
+
+def digest_data(config: TrainingConfig, root: Path) -> dict[str, str]:
+    """Digest the training data of a configuration.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        Data sets, and which of them are left out.
+    root : Path
+        Folder that holds those of the data sets.
+
+    Returns
+    -------
+    digests : dict of str to str
+        SHA-256 of the files by kind, and by folder too where a kind comes again.
+    """
+    digests: dict[str, str] = {}
+    for source in config.training_data:
+        is_new = source.kind not in digests
+        name = source.kind if is_new else f"{source.kind} {source.folder}"
+        digests[name] = digest_of(source.kind, root / source.folder)
+    return digests
