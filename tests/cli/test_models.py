@@ -29,12 +29,14 @@ def test_list_for_programs(leukoseg, bundled):
 
 def test_list_for_people(leukoseg, bundled):
     card = json.loads((bundled / "aa" / model.CARD_NAME).read_text())
-    card["metrics"] = {"jtsc": {"cell_dice": 0.97654, "n": 12}, "protocol": "by field"}
+    card["metrics"] = {
+        "protocol": "by field",
+        "jtsc": {"cells": 12, "cell_dice_per_picture": 0.97654, "recall": 1.0},
+    }
     (bundled / "aa" / model.CARD_NAME).write_text(json.dumps(card))
     out = leukoseg("models", "list").out
-    assert "jtsc cell_dice" in out
-    assert "0.9765" in out
-    assert "by field" in out
+    assert "on jtsc" in out
+    assert "cell Dice 0.977, recall 1.000\n" in out
 
 
 def test_verify(leukoseg, bundled):

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["models"]
 
+SHOWN = {
+    "cell_dice_per_picture": "cell Dice",
+    "nucleus_dice_per_picture": "nucleus Dice",
+    "recall": "recall",
+    "precision": "precision",
+    "class_accuracy": "class accuracy",
+}
+"""Figures of a card that people are shown; `--json` has all, and their protocol."""
+
 models = typer.Typer(
     name="models",
     help="List the models that ship with leukoseg, and check their files.",
@@ -104,17 +113,16 @@ def _lines(card: dict[str, Any]) -> dict[str, str]:
         "architecture": card["architecture"],
         "classes": ", ".join(card["classes"]),
         "weights": "missing" if size is None else f"{size / 1e6:.1f} MB",
-        **dict(_flat(card["metrics"])),
+        **_figures(card["metrics"]),
     }
 
 
-def _flat(metrics: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return nested figures as pairs of name and value."""
-    pairs = []
-    for name, value in metrics.items():
-        if isinstance(value, dict):
-            pairs += _flat(value, f"{prefix}{name} ")
-        else:
-            text = f"{value:.4g}" if isinstance(value, float) else str(value)
-            pairs.append((f"{prefix}{name}", text))
-    return pairs
+def _figures(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Return the main figures of each data set, a line a set."""
+    return {
+        f"on {name}": ", ".join(
+            f"{title} {found[key]:.3f}" for key, title in SHOWN.items() if key in found
+        )
+        for name, found in metrics.items()
+        if isinstance(found, dict)
+    }
