@@ -125,5 +125,5 @@ def test_no_cell_at_all():
     assert chosen_ids(empty, count=100) == []
     assert scan_order(empty).tolist() == []
     assert differential(empty, SCHEME, CountSettings(100)).reminders == (
-        "Only 0 white cells were found, not 100.",
+        "Too few white cells were found: 0 of 100.",
     )

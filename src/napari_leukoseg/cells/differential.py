@@ -105,7 +105,7 @@ class Differential:
         found = (
             (
                 wanted is not None and self.total < wanted,
-                f"Only {self.total} white cells were found, not {wanted}.",
+                f"Too few white cells were found: {self.total} of {wanted}.",
             ),
             (
                 self.n_unreviewed,

@@ -10,7 +10,11 @@ from napari_leukoseg.stain.histogram import HistogramNormalizer
 from napari_leukoseg.stain.macenko import MacenkoNormalizer, MacenkoSettings
 from napari_leukoseg.stain.normalizer import Method, Variant
 from napari_leukoseg.stain.reinhard import ReinhardNormalizer
-from napari_leukoseg.stain.retinex import RetinexNormalizer, RetinexSettings
+from napari_leukoseg.stain.retinex import (
+    RetinexMode,
+    RetinexNormalizer,
+    RetinexSettings,
+)
 from napari_leukoseg.stain.vahadane import VahadaneNormalizer, VahadaneSettings
 
 if TYPE_CHECKING:
@@ -47,7 +51,8 @@ def make_normalizer(
     method : Method or str
         Which one.
     variant : Variant or str, optional
-        For smears, or as published; without meaning for ``retinex``.
+        For smears, or as published; ``retinex`` works on red, green and blue for
+        smears, and on hue and saturation, which shifts colors, as published.
 
     Raises
     ------
@@ -62,7 +67,9 @@ def make_normalizer(
             f"{', '.join(Method)}, and {' or '.join(Variant)}."
         ) from error
     if method is Method.RETINEX:
-        return RetinexNormalizer()
+        is_published = variant is Variant.PUBLISHED
+        mode = RetinexMode.PAPER if is_published else RetinexMode.RGB
+        return RetinexNormalizer(RetinexSettings(mode))
     return make_referenced(method, variant)
 
 
