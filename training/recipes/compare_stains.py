@@ -162,7 +162,7 @@ def main(root: Path, out: Path, n_pictures: int, names: list[str]) -> None:
             key = {"reference": name, "method": str(method), "variant": str(variant)}
             rows.append(key | evaluate(pictures, normalizer.transform, ground))
             print(rows[-1], flush=True)
-    retinex = make_normalizer(Method.RETINEX)
+    retinex = make_normalizer(Method.RETINEX, Variant.PUBLISHED)
     key = {"reference": "", "method": "retinex", "variant": ""}
     rows.append(key | evaluate(pictures, retinex.transform, None))
     (out / "stains.json").write_text(json.dumps(rows, indent=2) + "\n")
