@@ -149,7 +149,7 @@ def test_without_nuclei_cells_must_still_be_likely() -> None:
 
 def test_without_cytoplasm_cells_are_nuclei() -> None:
     prediction = nuclei_only(predict_disks((90, 90), [(45, 45)]))
-    hole = disk((90, 90), 45, 45, 4)  # filled, though surely no nucleus
+    hole = disk((90, 90), 45, 45, 2)  # filled, though surely no nucleus
     prediction.probabilities[:, hole] = np.float32([[1], [1e-9], [0]])
     (cell,) = extract(prediction, Region(0, 0, 90, 90))
     assert not cell.cytoplasm.any()
