@@ -45,6 +45,7 @@ from napari_leukoseg.training.warping import (
     random_rotation,
     sample_layers,
     shrink,
+    visible_classes,
 )
 
 if TYPE_CHECKING:
@@ -339,7 +340,7 @@ class CropDataset(Dataset[Crop]):
         layers = sample_layers(sample, source, zoom)
         if is_off_scale:
             return leave_cells_open(layers), {}
-        return layers, dict(sample.cell_classes)
+        return layers, visible_classes(layers, sample.cell_classes)
 
 
 def draw_factor(scale_range: tuple[float, float], rng: np.random.Generator) -> float:

@@ -31,6 +31,7 @@ __all__ = [
     "random_rotation",
     "sample_layers",
     "shrink",
+    "visible_classes",
 ]
 
 MAX_COVERED = 0.25
