@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import TYPE_CHECKING
 
-__all__ = ["conv_norm_relu", "init_he_normal"]
+from torch import Tensor, nn
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["conv_norm_relu", "encode", "init_he_normal"]
 
 
 def conv_norm_relu(
@@ -24,6 +30,28 @@ def conv_norm_relu(
         nn.BatchNorm2d(out_channels),
         nn.ReLU(),
     )
+
+
+def encode(blocks: Iterable[nn.Module], image: Tensor) -> list[Tensor]:
+    """Give the features of each block, between which the sides are halved.
+
+    Parameters
+    ----------
+    blocks : iterable of Module
+        From fine to coarse.
+    image : Tensor of shape (B, C, H, W)
+        Input of the first.
+
+    Returns
+    -------
+    features : list of Tensor of shape (B, C', H / 2**i, W / 2**i)
+        One for each block.
+    """
+    features: list[Tensor] = []
+    for block in blocks:
+        above = functional.max_pool2d(features[-1], 2) if features else image
+        features.append(block(above))
+    return features
 
 
 def init_he_normal(network: nn.Module) -> None:

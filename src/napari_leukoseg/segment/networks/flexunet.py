@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.segment.networks.base import (
@@ -14,7 +13,7 @@ from napari_leukoseg.segment.networks.base import (
     SegmentationNetwork,
     require_counts,
 )
-from napari_leukoseg.segment.networks.blocks import init_he_normal
+from napari_leukoseg.segment.networks.blocks import encode, init_he_normal
 from napari_leukoseg.segment.networks.outputs import from_pixel_classes
 
 __all__ = ["FlexUNet", "FlexUNetSettings"]
@@ -127,14 +126,7 @@ class FlexUNet(SegmentationNetwork):
 
     def forward(self, image: Tensor) -> NetworkOutput:
         """Predict a batch (B, 3, H, W) of RGB."""
-        hidden = image
-        skips: list[Tensor] = []
-        for block in self.encoder:
-            if skips:
-                hidden = functional.max_pool2d(hidden, 2)
-            hidden = block(hidden)
-            skips.append(hidden)
-        skips.pop()
+        *skips, hidden = encode(self.encoder, image)
         for up, block in zip(self.up, self.decoder, strict=True):
             hidden = block(torch.cat([up(hidden), skips.pop()], dim=1))
         return from_pixel_classes(self.head(hidden))

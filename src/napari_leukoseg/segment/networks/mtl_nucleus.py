@@ -17,6 +17,7 @@ from napari_leukoseg.segment.networks.base import (
     SegmentationNetwork,
     require_counts,
 )
+from napari_leukoseg.segment.networks.blocks import encode
 from napari_leukoseg.segment.networks.outputs import upsample
 from napari_leukoseg.segment.networks.transformer import MapTransformer
 
@@ -164,14 +165,8 @@ class MtlNucleusNet(SegmentationNetwork):
 
     def forward(self, image: Tensor) -> NetworkOutput:
         """Predict a batch (B, 3, H, W) of RGB in 0 to 1."""
-        hidden = image
-        skips: list[Tensor] = []
-        for block in self.encoder:
-            if skips:
-                hidden = functional.max_pool2d(hidden, 2)
-            hidden = block(hidden)
-            skips.append(hidden)
-        hidden = self.transformer(skips.pop())
+        *skips, hidden = encode(self.encoder, image)
+        hidden = self.transformer(hidden)
         for block in self.decoder:
             hidden = block(hidden, skips.pop())
         nucleus = self.semantic(hidden).float()

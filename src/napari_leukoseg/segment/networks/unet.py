@@ -7,14 +7,17 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from napari_leukoseg.segment.networks.base import (
     NetworkOutput,
     SegmentationNetwork,
     require_counts,
 )
-from napari_leukoseg.segment.networks.blocks import conv_norm_relu, init_he_normal
+from napari_leukoseg.segment.networks.blocks import (
+    conv_norm_relu,
+    encode,
+    init_he_normal,
+)
 from napari_leukoseg.segment.networks.outputs import N_SEMANTIC, with_evidence
 
 __all__ = ["UNet", "UNetSettings"]
@@ -96,14 +99,7 @@ class UNet(SegmentationNetwork):
 
     def forward(self, image: Tensor) -> NetworkOutput:
         """Predict a batch (B, 3, H, W) of RGB; evidence is at full resolution."""
-        hidden = image
-        skips: list[Tensor] = []
-        for block in self.encoder:
-            if skips:
-                hidden = functional.max_pool2d(hidden, 2)
-            hidden = block(hidden)
-            skips.append(hidden)
-        skips.pop()
+        *skips, hidden = encode(self.encoder, image)
         for up, block in zip(self.up, self.decoder, strict=True):
             hidden = block(torch.cat([up(hidden), skips.pop()], dim=1))
         return with_evidence(self.head(hidden), image.shape[-2:])
