@@ -100,11 +100,6 @@ class CaseState:
         self.cells = CellColumns()
 
     @property
-    def last_run(self) -> dict[str, Any] | None:
-        """Record of the last run."""
-        return self.runs[-1] if self.runs else None
-
-    @property
     def protected(self) -> frozenset[int]:
         """Cells that no run may change."""
         return frozenset(cell_id for cell_id in self.edited if cell_id in self.cells)

@@ -1,20 +1,19 @@
-"""Segments slides one after another; one that fails does not stop the rest."""
+"""Segments slides one after another."""
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_leukoseg.case import CLASS_COLUMN, unique_stems
+from napari_leukoseg.case import CLASS_COLUMN
 from napari_leukoseg.cli import terminal
 from napari_leukoseg.cli.cases import working_case
+from napari_leukoseg.cli.each_slide import for_each_slide
 from napari_leukoseg.cli.inputs import refuse_result
 from napari_leukoseg.cli.outputs import Format, Outputs
 from napari_leukoseg.cli.progress import progress_bar, run_steps, working
-from napari_leukoseg.errors import LeukosegError
 from napari_leukoseg.pipeline import segment_slide
 from napari_leukoseg.slide import open_slide
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from napari_leukoseg.segment import Segmenter
 
 __all__ = ["Batch"]
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,35 +58,12 @@ class Batch:
 
     def run(self, slides: Sequence[Path]) -> int:
         """Segment slides, tell what became of each, and return how many failed."""
-        failed: list[Path] = []
-        for number, (path, stem) in enumerate(
-            zip(slides, unique_stems(slides), strict=True), start=1
-        ):
-            position = f"{number}/{len(slides)} " if len(slides) > 1 else ""
-            label = position + path.name
-            reason = self._attempt(path, stem, label)
-            if reason is not None:
-                failed.append(path)
-                named = path.name in reason
-                terminal.complain(reason if named else f"{path.name}: {reason}")
-        _sum_up(len(slides), failed)
-        return len(failed)
+        return for_each_slide(slides, self._segment, "segmented")
 
-    def _attempt(self, path: Path, stem: str, label: str) -> str | None:
-        """Segment one slide; return why that failed, or none."""
-        try:
-            self._segment(path, Outputs(self.folder, stem, self.formats), label)
-        except LeukosegError as error:
-            return str(error)
-        except Exception as error:
-            # A fault of ours must not cost the rest of a night's work.
-            logger.exception("Unexpected error in %s", path)
-            return f"unexpected {type(error).__name__}, shown above; please report it."
-        return None
-
-    def _segment(self, path: Path, outputs: Outputs, label: str) -> None:
+    def _segment(self, path: Path, stem: str, label: str) -> None:
         """Segment one slide and write what is asked for."""
         refuse_result(path)
+        outputs = Outputs(self.folder, stem, self.formats)
         known = len(self.segmenter.notices)
         with open_slide(path, mpp=self.mpp) as slide:
             self.settings.area_of(slide)  # before a case is made or replaced
@@ -129,12 +103,3 @@ def _describe(path: Path, case: Case, summary: RunSummary, outputs: Outputs) -> 
         f"{terminal.duration(summary.seconds)}, written to {first}"
         f"{f' and {len(others)} more' if others else ''}"
     )
-
-
-def _sum_up(n_slides: int, failed: Sequence[Path]) -> None:
-    """Print a summary where there was more than one slide."""
-    if n_slides > 1:
-        terminal.say(f"{n_slides - len(failed)} of {n_slides} segmented")
-        if failed:
-            names = ", ".join(path.name for path in failed)
-            terminal.note(f"{len(failed)} failed: {names}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_leukoseg.cli.progress import progress_bar, run_steps, working
-from napari_leukoseg.cli.segment import STOPPED, Device
-from napari_leukoseg.cli.terminal import note, say, say_facts
+from napari_leukoseg.cli.segment import Device
+from napari_leukoseg.cli.terminal import STOPPED, note, say, say_facts
 from napari_leukoseg.errors import ExportError
 
 if TYPE_CHECKING:

@@ -18,9 +18,6 @@ from napari_leukoseg.geometry import Region
 
 __all__ = ["Device", "segment"]
 
-STOPPED = 130
-"""Exit status after Ctrl-C, as shells give it."""
-
 
 class Device(StrEnum):
     """Where the network may run."""
@@ -120,7 +117,7 @@ def segment(
         n_failed = batch.run(slides)
     except KeyboardInterrupt:
         terminal.note(_farewell(Format.CASE in wanted))
-        raise typer.Exit(STOPPED) from None
+        raise typer.Exit(terminal.STOPPED) from None
     if n_failed:
         raise typer.Exit(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,24 +12,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_leukoseg.cli import terminal
+from napari_leukoseg.cli.each_slide import for_each_slide
 from napari_leukoseg.cli.inputs import collect_slides, refuse_result
 from napari_leukoseg.cli.outputs import prepare_folder
 from napari_leukoseg.cli.progress import progress_bar, run_steps, working
-from napari_leukoseg.errors import ExportError, LeukosegError
+from napari_leukoseg.errors import ExportError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_leukoseg.stain import Normalizer, PictureFormat
+    from napari_leukoseg.stain import Normalizer
 
 __all__ = ["Container", "StainMethod", "stain"]
 
-STOPPED = 130
-"""Exit status after Ctrl-C, as shells give it."""
-
 DEFAULT_REFERENCE = "wright-giemsa"
-
-logger = logging.getLogger(__name__)
 
 
 class StainMethod(StrEnum):
@@ -123,7 +118,7 @@ def stain(
         n_failed = batch.run(slides)
     except KeyboardInterrupt:
         terminal.note("Stopped. Finished pictures are kept, the one at work is not.")
-        raise typer.Exit(STOPPED) from None
+        raise typer.Exit(terminal.STOPPED) from None
     if n_failed:
         raise typer.Exit(1)
 
@@ -155,47 +150,20 @@ class _Batch:
 
     def run(self, slides: Sequence[Path]) -> int:
         """Standardize slides, tell what became of each; return how many failed."""
-        from napari_leukoseg.case import unique_stems
-        from napari_leukoseg.stain import PictureFormat
+        return for_each_slide(slides, self._standardize, "standardized")
 
-        kind = PictureFormat(self.container.value)
-        failed: list[Path] = []
-        for number, (path, stem) in enumerate(
-            zip(slides, unique_stems(slides), strict=True), start=1
-        ):
-            position = f"{number}/{len(slides)} " if len(slides) > 1 else ""
-            target = self.folder / f"{stem}{kind.suffix}"
-            reason = self._attempt(path, target, kind, position + path.name)
-            if reason is not None:
-                failed.append(path)
-                named = path.name in reason
-                terminal.complain(reason if named else f"{path.name}: {reason}")
-        if len(slides) > 1:
-            terminal.say(f"{len(slides) - len(failed)} of {len(slides)} standardized")
-        return len(failed)
-
-    def _attempt(
-        self, path: Path, target: Path, kind: PictureFormat, label: str
-    ) -> str | None:
-        """Standardize one slide; return why that failed, or none."""
-        try:
-            self._standardize(path, target, kind, label)
-        except LeukosegError as error:
-            return str(error)
-        except Exception as error:
-            # A fault of ours must not cost the rest of a night's work.
-            logger.exception("Unexpected error in %s", path)
-            return f"unexpected {type(error).__name__}, shown above; please report it."
-        return None
-
-    def _standardize(
-        self, path: Path, target: Path, kind: PictureFormat, label: str
-    ) -> None:
+    def _standardize(self, path: Path, stem: str, label: str) -> None:
         """Standardize one slide and write it."""
         from napari_leukoseg.slide import open_slide
-        from napari_leukoseg.stain import StandardizedSlide, write_picture
+        from napari_leukoseg.stain import (
+            PictureFormat,
+            StandardizedSlide,
+            write_picture,
+        )
 
         refuse_result(path)
+        kind = PictureFormat(self.container.value)
+        target = self.folder / f"{stem}{kind.suffix}"
         _check_target(target, path, overwrite=self.overwrite)
         with (
             open_slide(path) as source,

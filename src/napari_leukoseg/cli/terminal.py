@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["complain", "console", "duration", "note", "prepare", "say", "say_facts"]
 
 
+STOPPED = 130
+"""Exit status after Ctrl-C, as shells give it."""
+
+
 def prepare() -> None:
     """Make output of any text possible, and keep libraries quiet.
 

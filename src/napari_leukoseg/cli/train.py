@@ -16,7 +16,7 @@ import typer
 from napari_leukoseg.cli import terminal
 from napari_leukoseg.cli.outputs import prepare_folder
 from napari_leukoseg.cli.progress import progress_bar, working
-from napari_leukoseg.cli.segment import STOPPED, Device
+from napari_leukoseg.cli.segment import Device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ def train(
                 f"Stopped. {out} keeps the last whole epoch, if there is one; the same "
                 "command with --resume goes on from there."
             )
-        raise typer.Exit(STOPPED) from None
+        raise typer.Exit(terminal.STOPPED) from None
 
 
 def _train(
