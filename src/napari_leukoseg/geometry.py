@@ -16,6 +16,7 @@ __all__ = [
     "MAX_MPP",
     "MIN_CELL_PX",
     "MIN_MPP",
+    "WHITE_CELL_UM",
     "PixelSize",
     "Region",
     "Size",
@@ -23,6 +24,10 @@ __all__ = [
 
 MIN_CELL_PX, MAX_CELL_PX = 4.0, 4000.0
 """Limits of a white cell's diameter in a picture, in pixels."""
+
+WHITE_CELL_UM = 13.0
+"""Typical diameter of a white cell flattened on a smear, µm (neutrophils 12-15,
+lymphocytes 8-12, monocytes 15-20)."""
 
 MIN_MPP = 0.02
 """Smallest believable pixel size of a light microscope, µm per pixel."""

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from napari_leukoseg.segment import model
+from napari_leukoseg.segment import card, library, model
 
 
 @pytest.fixture
@@ -14,7 +14,8 @@ def bundled(tmp_path, color_model, monkeypatch):
     folder = tmp_path / "weights"
     for name in ("aa", "bb"):
         shutil.copytree(color_model, folder / name)
-    monkeypatch.setattr(model, "bundled_folder", lambda: folder)
+    monkeypatch.setattr(card, "bundled_folder", lambda: folder)
+    monkeypatch.setattr(library, "library_folder", lambda: tmp_path / "own")
     return folder
 
 
@@ -28,12 +29,12 @@ def test_list_for_programs(leukoseg, bundled):
 
 
 def test_list_for_people(leukoseg, bundled):
-    card = json.loads((bundled / "aa" / model.CARD_NAME).read_text())
-    card["metrics"] = {
+    described = json.loads((bundled / "aa" / model.CARD_NAME).read_text())
+    described["metrics"] = {
         "protocol": "by field",
         "jtsc": {"cells": 12, "cell_dice_per_picture": 0.97654, "recall": 1.0},
     }
-    (bundled / "aa" / model.CARD_NAME).write_text(json.dumps(card))
+    (bundled / "aa" / model.CARD_NAME).write_text(json.dumps(described))
     out = leukoseg("models", "list").out
     assert "on jtsc" in out
     assert "cell Dice 0.977, recall 1.000\n" in out
@@ -62,3 +63,66 @@ def test_installation_without_models_is_explained(leukoseg, bundled):
         outcome = leukoseg("models", command)
         assert outcome.status == 1
         assert "no model" in outcome.err
+
+
+def test_own_models_are_kept_given_away_and_removed(
+    leukoseg, bundled, color_model, tmp_path
+):
+    outcome = leukoseg("models", "import", color_model, "--name", "mine")
+    assert outcome.status == 0
+    assert str(tmp_path / "own" / "mine") in outcome.out
+    names = [c["name"] for c in json.loads(leukoseg("models", "list", "--json").out)]
+    assert names == ["aa", "bb", "mine"]
+    file = tmp_path / "mine.leukoseg-model"
+    assert leukoseg("models", "export", "mine", "--out", file).status == 0
+    assert leukoseg("models", "remove", "mine").status == 0
+    assert leukoseg("models", "import", file).status == 0
+    facts = json.loads(leukoseg("models", "info", "mine", "--json").out)
+    assert facts["name"] == "mine"
+    assert facts["classes"][0] == "neutrophil"
+    assert "architecture" in leukoseg("models", "info", "mine").out
+
+
+def test_mistakes_with_own_models_are_one_line(
+    leukoseg, bundled, color_model, tmp_path
+):
+    for arguments, message in (
+        (("import", tmp_path / "absent"), "not a model file"),
+        (("import", color_model, "--name", "aa"), "choose another name"),
+        (("export", "absent", "--out", tmp_path / "x"), "no model 'absent'"),
+        (("remove", "aa"), "cannot be removed"),
+        (("info", "absent"), "neither a folder nor one of"),
+    ):
+        outcome = leukoseg("models", *arguments)
+        assert outcome.status == 1
+        assert message in outcome.err
+        assert outcome.err.count("\n") == 1
+
+
+def test_models_that_cannot_run_are_not_kept(leukoseg, bundled, color_model, tmp_path):
+    odd = shutil.copytree(color_model, tmp_path / "odd")
+    described = json.loads((odd / model.CARD_NAME).read_text())
+    described["architecture"] = "unknown"
+    (odd / model.CARD_NAME).write_text(json.dumps(described))
+    outcome = leukoseg("models", "import", odd, "--name", "mine")
+    assert outcome.status == 1
+    assert "'unknown' is unknown" in outcome.err
+    assert not list((tmp_path / "own").iterdir())
+
+
+def test_tuned_models_tell_where_they_come_from(leukoseg, bundled):
+    path = bundled / "aa" / model.CARD_NAME
+    described = json.loads(path.read_text())
+    tuning = {
+        "lineage": [{"name": "default", "weights_sha256": "f" * 64}],
+        "cells": {"1": 20, "7": 4},
+        "fields": 8,
+        "fields_kept_aside": 2,
+    }
+    described["training"] = {"finetuning": tuning}
+    described["metrics"] = {"finetuning": {"reason": "It is better."}}
+    path.write_text(json.dumps(described))
+    out = leukoseg("models", "info", "aa").out
+    assert "default (ffffffffffff…)" in out
+    assert "24 reviewed cells, 2 of 8 fields kept aside" in out
+    assert "It is better." in out

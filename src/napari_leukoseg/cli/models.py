@@ -1,8 +1,9 @@
-"""`leukoseg models`: the models that ship with the package."""
+"""`leukoseg models`: the models that ship with the package, and the user's own."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +13,6 @@ from napari_leukoseg.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 __all__ = ["models"]
 
@@ -27,7 +27,7 @@ SHOWN = {
 
 models = typer.Typer(
     name="models",
-    help="List the models that ship with leukoseg, and check their files.",
+    help="List models, check their files, and keep those of your own.",
     no_args_is_help=True,
 )
 
@@ -39,7 +39,7 @@ def list_models(
     ] = False,
 ) -> None:
     """Show each model, what it was trained on, and how good it was found."""
-    cards = [describe_model(name, folder) for name, folder in _bundled().items()]
+    cards = [describe_model(name, folder) for name, folder in _available().items()]
     if as_json:
         say(json.dumps(cards, indent=2, ensure_ascii=False))
         return
@@ -54,7 +54,7 @@ def verify() -> None:
     from napari_leukoseg.segment.model import load_model
 
     is_sound = True
-    for name, folder in _bundled().items():
+    for name, folder in _available().items():
         try:
             card = load_model(folder).card
         except ModelError as error:
@@ -66,16 +66,92 @@ def verify() -> None:
         raise typer.Exit(1)
 
 
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
+
+
+@models.command()
+def info(
+    name: Name,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, for programs.")
+    ] = False,
+) -> None:
+    """Show what a model is, where it comes from, and how good it was found."""
+    from napari_leukoseg.segment.library import resolve_model
+
+    card = describe_model(name, resolve_model(name))
+    if as_json:
+        say(json.dumps(card, indent=2, ensure_ascii=False))
+        return
+    say(card["name"])
+    say_facts(_lines(card) | _lineage(card["training"]))
+
+
+@models.command("import")
+def import_model(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="What leukoseg models export wrote, or a model folder.",
+            show_default=False,
+        ),
+    ],
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name to keep it by; its own if absent.")
+    ] = "",
+) -> None:
+    """Keep a model by name, for --model and the viewer."""
+    from napari_leukoseg.segment.card import read_card
+    from napari_leukoseg.segment.library import ModelLibrary
+    from napari_leukoseg.segment.model import load_model
+
+    library = ModelLibrary()
+    if file.is_dir():
+        name = name or read_card(file).name
+        library.add(file, name)
+    else:
+        name = library.import_(file, name)
+    try:
+        load_model(library.path(name))
+    except ModelError:
+        library.remove(name)
+        raise
+    say(f"{name} is kept in {library.path(name)}")
+
+
+@models.command("export")
+def export_model(
+    name: Name,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="File to write.")
+    ],
+) -> None:
+    """Write a model as one file, to give away."""
+    from napari_leukoseg.segment.library import ModelLibrary
+
+    say(f"{ModelLibrary().export(name, out)}")
+
+
+@models.command("remove")
+def remove_model(name: Name) -> None:
+    """Delete a model of your own for good."""
+    from napari_leukoseg.segment.library import ModelLibrary
+
+    ModelLibrary().remove(name)
+    say(f"{name} is removed")
+
+
 def describe_model(name: str, folder: Path) -> dict[str, Any]:
-    """Return the facts of a bundled model as plain data.
+    """Return the facts of a model as plain data.
 
     Raises
     ------
     ModelError
         If its card cannot be read.
     """
-    from napari_leukoseg.classes import DEFAULT_SCHEME
-    from napari_leukoseg.segment.model import WEIGHTS_NAME, read_card
+    from napari_leukoseg.segment.card import WEIGHTS_NAME, read_card
+    from napari_leukoseg.segment.systems import is_narrow
 
     card = read_card(folder)
     weights = folder / WEIGHTS_NAME
@@ -83,7 +159,9 @@ def describe_model(name: str, folder: Path) -> dict[str, Any]:
         "name": name,
         "description": card.description,
         "architecture": card.architecture,
-        "classes": [DEFAULT_SCHEME[class_id].name for class_id in card.class_ids],
+        "is_narrow": is_narrow(card),
+        "stain": card.stain,
+        "classes": [card.scheme[class_id].name for class_id in card.class_ids],
         "cell_diameter_px": card.cell_diameter_px,
         "bytes": weights.stat().st_size if weights.is_file() else None,
         "weights_sha256": card.weights_sha256,
@@ -92,17 +170,17 @@ def describe_model(name: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _bundled() -> dict[str, Path]:
-    """Return the folders of the bundled models by name."""
-    from napari_leukoseg.segment.model import bundled_models
+def _available() -> dict[str, Path]:
+    """Return the folders of all models by name."""
+    from napari_leukoseg.segment.card import bundled_models
+    from napari_leukoseg.segment.library import available_models
 
-    found = bundled_models()
-    if not found:
+    if not bundled_models():
         raise ModelError(
             "This installation has no model, though leukoseg ships with one; "
             "install it again."
         )
-    return found
+    return available_models()
 
 
 def _lines(card: dict[str, Any]) -> dict[str, str]:
@@ -110,19 +188,37 @@ def _lines(card: dict[str, Any]) -> dict[str, str]:
     size = card["bytes"]
     return {
         "what it is": card["description"] or "not described",
-        "architecture": card["architecture"],
+        "architecture": card["architecture"]
+        + (", narrow: fewer channels than published" if card["is_narrow"] else ""),
+        "stain": card["stain"] or "as it is",
         "classes": ", ".join(card["classes"]),
         "weights": "missing" if size is None else f"{size / 1e6:.1f} MB",
         **_figures(card["metrics"]),
     }
 
 
+def _lineage(training: Mapping[str, Any]) -> dict[str, str]:
+    """Return which models a tuned model comes from, and on what it was tuned."""
+    tuning = training.get("finetuning")
+    if not tuning:
+        return {}
+    models = " → ".join(
+        f"{parent['name']} ({parent['weights_sha256'][:12]}…)"
+        for parent in tuning["lineage"]
+    )
+    cells = sum(tuning["cells"].values())
+    aside = f"{tuning['fields_kept_aside']} of {tuning['fields']} fields kept aside"
+    return {"tuned from": models, "tuned on": f"{cells} reviewed cells, {aside}"}
+
+
 def _figures(metrics: Mapping[str, Any]) -> dict[str, str]:
     """Return the main figures of each data set, a line a set."""
-    return {
+    tuned = metrics.get("finetuning", {})
+    verdict = {"verdict": tuned["reason"]} if "reason" in tuned else {}
+    return verdict | {
         f"on {name}": ", ".join(
             f"{title} {found[key]:.3f}" for key, title in SHOWN.items() if key in found
         )
         for name, found in metrics.items()
-        if isinstance(found, dict)
+        if isinstance(found, dict) and name != "finetuning"
     }

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_leukoseg.errors import SettingsError
-from napari_leukoseg.geometry import MAX_CELL_PX, MIN_CELL_PX, Region
+from napari_leukoseg.geometry import MAX_CELL_PX, MIN_CELL_PX, WHITE_CELL_UM, Region
 from napari_leukoseg.segment.instances import separate
 
 if TYPE_CHECKING:
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from napari_leukoseg.slide import SlideReader
 
 __all__ = ["CellScale", "resolve_cell_scale"]
-
-WHITE_CELL_UM = 13.0
-"""Typical diameter of a white cell flattened on a smear, µm (neutrophils 12-15,
-lymphocytes 8-12, monocytes 15-20)."""
 
 LARGEST_GUESS_PX, SMALLEST_GUESS_PX = 320.0, 20.0
 """Diameters between which a picture is searched."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_leukoseg.errors import DataError
-from napari_leukoseg.segment.networks.base import BACKGROUND, CYTOPLASM, NUCLEUS
+from napari_leukoseg.segment.parts import BACKGROUND, CYTOPLASM, NUCLEUS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,9 +1,11 @@
 """Segmentation networks: one module each, all with the same named outputs."""
 
 from napari_leukoseg.segment.networks.base import NetworkOutput, SegmentationNetwork
+from napari_leukoseg.segment.networks.click_net import ClickNet, ClickNetSettings
 from napari_leukoseg.segment.networks.registry import (
     ARCHITECTURES,
     NARROW,
+    PROMPTED,
     build_network,
 )
 from napari_leukoseg.segment.networks.residual_unet import (
@@ -14,6 +16,9 @@ from napari_leukoseg.segment.networks.residual_unet import (
 __all__ = [
     "ARCHITECTURES",
     "NARROW",
+    "PROMPTED",
+    "ClickNet",
+    "ClickNetSettings",
     "NetworkOutput",
     "ResidualUNet",
     "ResidualUNetSettings",

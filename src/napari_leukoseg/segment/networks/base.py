@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor, nn
 
 from napari_leukoseg.errors import SettingsError
+from napari_leukoseg.segment.parts import BACKGROUND, CYTOPLASM, NUCLEUS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "BACKGROUND",
@@ -18,9 +22,6 @@ __all__ = [
     "SegmentationNetwork",
     "require_counts",
 ]
-
-BACKGROUND, CYTOPLASM, NUCLEUS = 0, 1, 2
-"""Channels of `NetworkOutput.semantic`."""
 
 NEVER = -30.0
 """Logit of a semantic class that a network does not know."""
@@ -86,6 +87,21 @@ class SegmentationNetwork(nn.Module, ABC):
         image : Tensor of shape (B, 3, H, W)
             RGB, standardized as the model's card says.
         """
+
+    def adopt(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights of another network, from which training starts.
+
+        Parameters
+        ----------
+        weights : mapping of str to Tensor
+            State of a network with the same layers.
+
+        Raises
+        ------
+        RuntimeError
+            If its layers are others.
+        """
+        self.load_state_dict(weights)
 
 
 def require_counts(settings: object, *names: str) -> None:

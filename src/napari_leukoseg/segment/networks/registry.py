@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_leukoseg.errors import ModelError
 from napari_leukoseg.segment.networks.cbam_unet import CbamUNet, CbamUNetSettings
+from napari_leukoseg.segment.networks.click_net import ClickNet, ClickNetSettings
 from napari_leukoseg.segment.networks.deeplabv3plus import (
     DeepLabV3Plus,
     DeepLabV3PlusSettings,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from napari_leukoseg.segment.networks.base import SegmentationNetwork
 
-__all__ = ["ARCHITECTURES", "NARROW", "build_network"]
+__all__ = ["ARCHITECTURES", "NARROW", "PROMPTED", "build_network"]
 
 ARCHITECTURES: dict[str, tuple[type[SegmentationNetwork], type[Any]]] = {
     "residual-unet": (ResidualUNet, ResidualUNetSettings),
@@ -52,6 +53,11 @@ ARCHITECTURES: dict[str, tuple[type[SegmentationNetwork], type[Any]]] = {
     "fcn": (Fcn8s, Fcn8sSettings),
 }
 """Network and settings class of each architecture."""
+
+PROMPTED: dict[str, tuple[type[SegmentationNetwork], type[Any]]] = {
+    "click-net": (ClickNet, ClickNetSettings),
+}
+"""Those that outline the one cell a person points at, and no others."""
 
 NARROW: dict[str, dict[str, Any]] = {
     "residual-unet": {"stem_channels": 12, "channels": (24, 40, 80, 136)},
@@ -77,11 +83,12 @@ def build_network(name: str, settings: Mapping[str, Any]) -> SegmentationNetwork
     ModelError
         If the name or a setting is unknown.
     """
-    if name not in ARCHITECTURES:
+    architectures = ARCHITECTURES | PROMPTED
+    if name not in architectures:
         raise ModelError(
-            f"Architecture {name!r} is unknown; there is {', '.join(ARCHITECTURES)}."
+            f"Architecture {name!r} is unknown; there is {', '.join(architectures)}."
         )
-    network, settings_class = ARCHITECTURES[name]
+    network, settings_class = architectures[name]
     known = {field.name for field in fields(settings_class)}
     unknown = sorted(set(settings) - known)
     if unknown:

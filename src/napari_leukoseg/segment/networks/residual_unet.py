@@ -170,14 +170,22 @@ class ResidualUNet(SegmentationNetwork):
 
     def forward(self, image: Tensor) -> NetworkOutput:
         """Predict a batch (B, 3, H, W); H and W are multiples of `stride`."""
+        return self.decode(self.encode(image))
+
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """Give the features at strides 1, 2, 4, ... of a batch (B, 3, H, W)."""
         features = [self.stem(image)]
         for down, blocks in zip(self.down, self.encoder, strict=True):
             features.append(blocks(down(features[-1])))
-        deep = up = features.pop()
-        fine = up
+        return features
+
+    def decode(self, features: list[Tensor]) -> NetworkOutput:
+        """Predict from the features at strides 1, 2, 4, ..."""
+        *skips, deep = features
+        up = fine = deep
         for block in self.decoder:
-            up = block(up, features.pop())
-            if len(features) == 2:  # stride 4
+            up = block(up, skips.pop())
+            if len(skips) == 2:  # stride 4
                 fine = up
         maps = self.head(up)  # (B, 4, H, W)
         return NetworkOutput(maps[:, :3], maps[:, 3:], self.evidence(fine, deep))

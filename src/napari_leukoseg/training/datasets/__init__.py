@@ -42,7 +42,14 @@ if TYPE_CHECKING:
 
     from napari_leukoseg.training.sample import Sample
 
-__all__ = ["DATASETS", "LEUKEMIA_SCHEME", "Layout", "digest_of", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "LEUKEMIA_SCHEME",
+    "Layout",
+    "digest_of",
+    "iterate_dataset",
+    "load_dataset",
+]
 
 
 class Layout(NamedTuple):
@@ -115,8 +122,8 @@ def layout_of(kind: str) -> Layout:
     return DATASETS[kind]
 
 
-def load_dataset(kind: str, folder: Path) -> list[Sample]:
-    """Read a whole data set.
+def iterate_dataset(kind: str, folder: Path) -> Iterator[Sample]:
+    """Read a data set picture by picture, so that one at a time is in memory.
 
     Parameters
     ----------
@@ -124,6 +131,31 @@ def load_dataset(kind: str, folder: Path) -> list[Sample]:
         One of `DATASETS`.
     folder : Path
         Folder in the publisher's layout.
+
+    Yields
+    ------
+    sample : Sample
+        In the order of file names.
+
+    Raises
+    ------
+    DataError
+        If the kind is unknown, or the folder is not of that layout.
+    """
+    layout = layout_of(kind)
+    try:
+        yield from layout.load(folder)
+    except (OSError, LookupError, ValueError, csv.Error) as error:
+        raise DataError(f"{folder} is not a {kind} folder: {error}") from error
+
+
+def load_dataset(kind: str, folder: Path) -> list[Sample]:
+    """Read a whole data set.
+
+    Parameters
+    ----------
+    kind, folder
+        As for `iterate_dataset`.
 
     Returns
     -------
@@ -135,11 +167,7 @@ def load_dataset(kind: str, folder: Path) -> list[Sample]:
     DataError
         If the kind is unknown, or the folder is not of that layout.
     """
-    layout = layout_of(kind)
-    try:
-        samples = list(layout.load(folder))
-    except (OSError, LookupError, ValueError, csv.Error) as error:
-        raise DataError(f"{folder} is not a {kind} folder: {error}") from error
+    samples = list(iterate_dataset(kind, folder))
     if not samples:
         raise DataError(f"{folder} holds no pictures in the layout of {kind}.")
     return samples

@@ -44,7 +44,7 @@ from scipy import ndimage
 
 from napari_leukoseg.classes import DEFAULT_SCHEME, UNCLASSIFIED
 from napari_leukoseg.errors import DataError
-from napari_leukoseg.segment.scale import WHITE_CELL_UM
+from napari_leukoseg.geometry import WHITE_CELL_UM
 from napari_leukoseg.training.datasets.reading import (
     MASK_THRESHOLDS,
     allowed_from_grey,
@@ -111,6 +111,7 @@ def read_labeled_picture(picture: Path, stem: str) -> Sample | None:
         for part in ("nucleus", "cytoplasm", "class")
     )
     instances = np.maximum(nucleus.astype(np.int32), cytoplasm.astype(np.int32))
+    check_agreement(stem, nucleus, cytoplasm, classes)
     allowed = np.full(instances.shape, IS_BACKGROUND, np.uint8)
     allowed[cytoplasm > 0], allowed[nucleus > 0] = IS_CYTOPLASM, IS_NUCLEUS
     group, mpp = read_notes(picture.with_name(f"{stem}.json"), stem)
@@ -137,6 +138,44 @@ def read_labeled_picture(picture: Path, stem: str) -> Sample | None:
         {i: c for i, c in found if i > 0 and c not in (0, UNCLASSIFIED)},
         diameter,
     )
+
+
+def check_agreement(
+    stem: str,
+    nucleus: NDArray[np.integer[Any]],
+    cytoplasm: NDArray[np.integer[Any]],
+    classes: NDArray[np.integer[Any]],
+) -> None:
+    """Refuse label files of which one says something else than another.
+
+    Raises
+    ------
+    DataError
+        If they are not of one size, give a pixel to two cells, or a cell two classes.
+    """
+    shapes = [part.shape for part in (nucleus, cytoplasm, classes)]
+    if len(set(shapes)) > 1:
+        raise DataError(
+            f"The label files of {stem} are of {shapes[0]}, {shapes[1]} and "
+            f"{shapes[2]} pixels; they must be of one size."
+        )
+    both = (nucleus > 0) & (cytoplasm > 0) & (nucleus != cytoplasm)
+    if both.any():
+        row, column = np.argwhere(both)[0].tolist()
+        raise DataError(
+            f"The masks of {stem} contradict each other: {int(both.sum())} pixels are "
+            f"nucleus of one cell and cytoplasm of another (the first in row {row}, "
+            f"column {column}); give each pixel to one cell."
+        )
+    ids = np.maximum(nucleus, cytoplasm)
+    marked = ids > 0
+    pairs = np.unique(np.stack([ids[marked], classes[marked]]), axis=1)
+    twice = pairs[0, 1:][pairs[0, 1:] == pairs[0, :-1]]
+    if twice.size:
+        raise DataError(
+            f"{stem}_class.tif gives cell {int(twice[0])} more than one class; give "
+            "all pixels of a cell the same."
+        )
 
 
 def read_notes(path: Path, stem: str) -> tuple[str, float | None]:
