@@ -169,6 +169,27 @@ def test_cells_without_nucleus_or_too_small_are_dropped() -> None:
     assert not extract(speck, Region(0, 0, 90, 90))
 
 
+def doubted(diameter: float) -> Prediction:
+    """What a network would say of a cell of so many diameters that it half believes."""
+    shape = (90, 90)
+    cell = disk(shape, 45, 45, diameter * DIAMETER_PX / 2)
+    probabilities = np.where(
+        cell,
+        np.float32([0.12, 0.06, 0.82])[:, None, None],
+        np.float32([1, 0, 0])[:, None, None],
+    )
+    distance = normalized_distance(cell.astype(np.int32))
+    return Prediction(probabilities.astype(np.float32), distance, None, 4)
+
+
+def test_small_cells_must_be_more_certain() -> None:
+    settings = InstanceSettings()
+    assert len(separate(doubted(1.0), DIAMETER_PX, settings).cells) == 1
+    assert not separate(doubted(0.6), DIAMETER_PX, settings).cells
+    anything = InstanceSettings(small_diameter=0)
+    assert len(separate(doubted(0.6), DIAMETER_PX, anything).cells) == 1
+
+
 @pytest.mark.parametrize("zoom", [0.5, 1, 2.75])
 def test_masks_have_the_right_size_and_place_at_level_0(zoom: float) -> None:
     window = Region(1000, 2000, round(120 * zoom), round(160 * zoom))

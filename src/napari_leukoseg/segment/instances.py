@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,8 +11,8 @@ from skimage import measure, morphology, segmentation
 
 from napari_leukoseg.cell import SegmentedCell
 from napari_leukoseg.classes import UNCLASSIFIED
-from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.geometry import Region
+from napari_leukoseg.segment.accepting import InstanceSettings, is_cell
 from napari_leukoseg.segment.networks.base import BACKGROUND, CYTOPLASM, NUCLEUS
 
 if TYPE_CHECKING:
@@ -50,54 +49,6 @@ class Prediction(NamedTuple):
     evidence_stride: int
     has_nucleus: bool = True
     has_cytoplasm: bool = True
-
-
-@dataclass(frozen=True)
-class InstanceSettings:
-    """What counts as a cell; lengths in working cell diameters.
-
-    Parameters
-    ----------
-    min_diameter, min_cut_diameter : float, optional
-        Smallest equivalent diameter, of a whole cell and of one that the
-        picture's edge cuts.
-    min_nucleus_share : float, optional
-        Smallest share of nucleus in a cell: red cells and platelets that were
-        taken for cytoplasm have none.
-    min_score, min_nucleus_certainty : float, optional
-        Smallest mean probability of cell inside it, and of nucleus inside its
-        nucleus. White cells of the open data, with their colors, light and focus
-        strongly changed too, have 0.90 and 0.81 or more (granules hide the nucleus
-        of a basophil), false ones mostly less in one or the other.
-    peak_depth : float, optional
-        How far the distance map must fall between two middles before they are
-        two cells.
-    max_solidity, max_diameter : float, optional
-        Whatever is more convex than this, and not larger, is one cell, however
-        many middles it seems to have: two lobes of a nucleus invite a cut.
-    """
-
-    min_diameter: float = 0.42
-    min_cut_diameter: float = 0.3
-    min_nucleus_share: float = 0.08
-    min_score: float = 0.895
-    min_nucleus_certainty: float = 0.78
-    peak_depth: float = 0.12
-    max_solidity: float = 0.93
-    max_diameter: float = 1.5
-
-    def __post_init__(self) -> None:
-        for name in (
-            "min_diameter",
-            "min_cut_diameter",
-            "min_nucleus_share",
-            "min_score",
-            "min_nucleus_certainty",
-        ):
-            if not 0 <= getattr(self, name) < 1:
-                raise SettingsError(
-                    f"{name} is {getattr(self, name)}; give 0 or more, below 1."
-                )
 
 
 class Instances(NamedTuple):
@@ -200,31 +151,6 @@ def is_one_cell(
         return False
     hull = morphology.convex_hull_image(mask)
     return bool(area >= settings.max_solidity * hull.sum())
-
-
-def is_cell(
-    cell: measure._regionprops.RegionProperties,
-    prediction: Prediction,
-    diameter_px: float,
-    settings: InstanceSettings,
-) -> bool:
-    """Whether a component is large enough and surely has a nucleus, if told apart."""
-    height, width = prediction.probabilities.shape[1:]
-    top, left, bottom, right = cell.bbox
-    is_cut = top == 0 or left == 0 or bottom == height or right == width
-    smallest = settings.min_cut_diameter if is_cut else settings.min_diameter
-    if cell.equivalent_diameter_area < smallest * diameter_px:
-        return False
-    ground = prediction.probabilities[BACKGROUND][cell.slice][cell.image]
-    if not (prediction.has_nucleus and prediction.has_cytoplasm):
-        return bool(1 - ground.mean() >= settings.min_score)
-    nucleus = prediction.probabilities[NUCLEUS][cell.slice][cell.image]
-    in_nucleus = nucleus > 0.5
-    return bool(
-        1 - ground.mean() >= settings.min_score
-        and in_nucleus.mean() >= settings.min_nucleus_share
-        and nucleus[in_nucleus].mean() >= settings.min_nucleus_certainty
-    )
 
 
 def pool_class_evidence(

@@ -46,7 +46,9 @@ MAX_WINDOW_PX, MIN_WINDOW_PX = 1024, 448
 GPU_BATCH = 4
 """Windows predicted together on a GPU; on a CPU one fills the cores."""
 
-UNMEASURED = InstanceSettings(min_score=0.5, min_nucleus_certainty=0.5)
+UNMEASURED = InstanceSettings(
+    min_score=0.5, min_nucleus_certainty=0.5, small_diameter=0
+)
 """What counts as a cell where nobody measured how certain a network is of true
 ones: whatever it holds for more likely than not."""
 
