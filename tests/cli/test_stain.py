@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from napari_leukoseg.cli.stain import Container, StainMethod
@@ -79,6 +80,20 @@ def test_every_method_with_its_usual_reference(method, stain, slides, out):
     assert outcome.status == 0
     assert names(out) == ["b.png"]
     assert ("reference: wright-giemsa" in outcome.err) == (method != "retinex")
+
+
+def test_device_of_pointwise_methods_is_numpy_on_the_cpu(stain, slides, out):
+    assert stain(slides / "b.png", "--device", "cpu").status == 0
+    reference = StainReference.load(bundled_references()["wright-giemsa"])
+    expected = reference.normalizer("reinhard").transform(pixels(slides / "b.png"))
+    np.testing.assert_array_equal(pixels(out / "b.png"), expected)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_absent_device_is_explained(stain, slides):
+    outcome = stain(slides / "b.png", "--method", "learned", "--device", "cuda")
+    assert outcome.status == 1
+    assert "'cuda' is not available" in outcome.err
 
 
 def test_strength_and_variant_are_used(stain, slides, out):
@@ -167,6 +182,7 @@ def test_stopped_run_leaves_finished_pictures(stain, slides, out, monkeypatch):
         (("--method", "magic"), 2, "reinhard"),
         (("--strength", 2), 2, "strength"),
         (("--method", "retinex", "--reference", "bccd"), 2, "no reference"),
+        (("--method", "retinex", "--device", "cuda"), 2, "on the CPU"),
         (("--reference", "magic"), 1, "give one of bccd"),
     ],
 )

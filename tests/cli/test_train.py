@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from napari_leukoseg.segment.model import load_model
+from napari_leukoseg.stain.colorizer import load_colorizer
 from napari_leukoseg.synthetic import SmearSettings, write_field
 from napari_leukoseg.training.config import load_config
 from napari_leukoseg.training.loop import fit
@@ -37,6 +38,21 @@ preview_crops: 1
 crops: {size_px: 64, cell_diameter_px: 32}
 optimizer: {eps: 1.0e-3}
 schedule: {warmup_steps: 2}
+"""
+
+COLORIZER = """
+task: colorizer
+name: drawn
+data: [{kind: labels, folder: fields}]
+split: {validation: 0, test: 0}
+network: {channels: [4, 6], n_heads: 2, radius: 1}
+epochs: 1
+steps_per_epoch: 2
+batch_size: 2
+workers: 0
+validation_crops: 2
+preview_crops: 1
+crops: {size_px: 32}
 """
 
 LEUKOSEG = (sys.executable, "-c", "from napari_leukoseg.cli import main; main()")
@@ -119,6 +135,19 @@ def test_configuration_becomes_a_model(train, tmp_path):
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert list(record["data"]) == ["labels"]
     assert len(record["data"]["labels"]) == 64
+
+
+def test_configuration_becomes_a_colorizer(leukoseg, fields, tmp_path):
+    config, out = fields / "colorizer.yaml", tmp_path / "run"
+    config.write_text(COLORIZER)
+    outcome = leukoseg("train", config, "--out", out, "--device", "cpu")
+    assert outcome.status == 0
+    assert outcome.out.startswith("epoch 1/1: loss")
+    assert "color error" in outcome.out
+    assert load_colorizer(out / "model").card.name == "drawn"
+    again = leukoseg("train", config, "--out", out, "--device", "cpu", "--resume")
+    assert again.status == 0
+    assert "nothing is left to train" in again.err
 
 
 def test_killed_run_ends_with_the_same_weights(train, config, whole, tmp_path):

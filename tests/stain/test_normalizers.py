@@ -11,7 +11,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.stain import (
-    REFERENCED,
+    POINTWISE,
     ColorCounts,
     MomentStatistics,
     StainEstimationError,
@@ -21,9 +21,10 @@ from napari_leukoseg.stain import (
 )
 from napari_leukoseg.stain.normalizer import Method, Variant
 
-POINTWISE = [(method, variant) for method in REFERENCED for variant in Variant]
-EVERY = [*POINTWISE, (Method.RETINEX, Variant.SMEAR)]
-SMEAR = [(method, Variant.SMEAR) for method in REFERENCED]
+KEYS = [(method, variant) for method in POINTWISE for variant in Variant]
+LEARNED = [(Method.LEARNED, variant) for variant in Variant]
+EVERY = [*KEYS, *LEARNED, (Method.RETINEX, Variant.SMEAR)]
+SMEAR = [(method, Variant.SMEAR) for method in POINTWISE]
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -71,7 +72,7 @@ def test_strength_is_a_share(key, fitted, smear, strength):
         fitted[key].transform(smear, strength=strength)
 
 
-@pytest.mark.parametrize("key", POINTWISE)
+@pytest.mark.parametrize("key", KEYS)
 def test_tiles_agree_with_the_whole(key, fitted, smear):
     normalizer = fitted[key]
     source = normalizer.estimate(smear)
@@ -80,7 +81,7 @@ def test_tiles_agree_with_the_whole(key, fitted, smear):
     np.testing.assert_array_equal(np.concatenate(tiles), whole)
 
 
-@pytest.mark.parametrize("key", POINTWISE)
+@pytest.mark.parametrize("key", KEYS)
 def test_device_gives_the_same_within_one_level(key, fitted, smear):
     normalizer = fitted[key]
     on_device = normalizer.transform(smear, device=torch.device("cpu"))
@@ -171,7 +172,7 @@ def test_other_data_are_refused(data):
         normalizer_from_dict(data)
 
 
-@pytest.mark.parametrize("key", POINTWISE)
+@pytest.mark.parametrize("key", KEYS)
 def test_method_without_reference_is_refused(key, smear):
     normalizer = make_normalizer(*key)
     assert not normalizer.is_fitted
@@ -200,7 +201,7 @@ def test_reference_without_cells_is_explained(key, empty_smear):
         make_normalizer(*key).fit(empty_smear)
 
 
-@pytest.mark.parametrize("key", [(method, Variant.PUBLISHED) for method in REFERENCED])
+@pytest.mark.parametrize("key", [(method, Variant.PUBLISHED) for method in POINTWISE])
 def test_white_picture_is_explained_or_left_white(key, fitted):
     white = np.full((9, 9, 3), 255, np.uint8)
     try:

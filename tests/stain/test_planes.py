@@ -13,6 +13,8 @@ from napari_leukoseg.stain.planes import (
     density_of,
     lab_of,
     light_of,
+    lightness,
+    luminance_tables,
     mixed,
     piecewise_linear,
     relative_light,
@@ -44,6 +46,15 @@ def test_rgb_is_that_of_skimage(colors):
     rgb = np.stack(rgb_of(tuple(lab.T)), axis=1)
     np.testing.assert_allclose(rgb, lab2rgb(lab), atol=1e-4)
     np.testing.assert_allclose(rgb, colors, atol=1e-3)
+
+
+def test_tables_of_luminance_give_the_same_lightness():
+    levels = np.random.default_rng(0).integers(0, 256, (3, 50))
+    light = [256.0, 240.0, 200.0]
+    expected = lab_of(relative_light(tuple(levels.astype(float)), light))[0]
+    tables = luminance_tables(light)
+    luminance = sum(table[level] for table, level in zip(tables, levels, strict=True))
+    np.testing.assert_allclose(lightness(luminance), expected, atol=1e-9)
 
 
 def test_white_and_brighter_have_no_color():

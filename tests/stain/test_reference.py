@@ -8,6 +8,7 @@ from PIL import Image
 
 from napari_leukoseg.errors import SettingsError, SlideError
 from napari_leukoseg.stain import (
+    POINTWISE,
     REFERENCED,
     ColorCounts,
     ReferenceRule,
@@ -21,7 +22,7 @@ from napari_leukoseg.stain import (
 from napari_leukoseg.stain.normalizer import Method, Variant
 from napari_leukoseg.stain.statistics import MomentStatistics
 
-KEYS = {(method, variant) for method in REFERENCED for variant in Variant}
+KEYS = {(method, variant) for method in POINTWISE for variant in Variant}
 
 
 @pytest.fixture(scope="module")

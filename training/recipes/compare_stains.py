@@ -3,7 +3,8 @@
 `python compare_stains.py ROOT OUT [N] [REFERENCE...]`: data root, folder of the
 results, pictures of each set (evenly spaced by name; 0 for all), and names of
 stain references (all that are bundled if none). Writes `stains.json` and
-`stains.md`.
+`stains.md`. Only pictures that were kept back from training count, since one
+method is learned.
 
 Spread is the mean distance between the sets' mean a*, b*, in CIELAB units: of
 nucleus, of cytoplasm and of what lies outside white cells (`surround`), by the
@@ -11,7 +12,9 @@ experts' masks, and of the ground, which is the brightest fifth of the surround
 before anything is done. BCISC does not tell nucleus from cytoplasm and counts
 for surround and ground alone. SSIM is that of L* before and after, over all
 sets; `relative` with L* as a share of the ground's in both, so that a change of
-exposure is no loss of structure. `ground_delta_e` is the mean difference
+exposure is no loss of structure. `contrast` is the mean distance between the
+mean a*, b* of nucleus and cytoplasm within a set: a method that paints all alike
+has no spread, and no contrast either. `ground_delta_e` is the mean difference
 (CIEDE2000) of the ground from the reference's.
 """
 
@@ -34,6 +37,10 @@ from napari_leukoseg.stain import (
     bundled_references,
     make_normalizer,
 )
+from napari_leukoseg.training.colorizing_config import load_any_config
+from napari_leukoseg.training.sources import load_split
+
+CONFIGS = Path(__file__).parents[1] / "configs"
 
 THRESHOLDS = {"jtsc": (80, 208), "cellavision": (80, 208), "bccd": (80, 208)}
 """Gray levels of a mask between surround, cytoplasm and nucleus."""
@@ -44,6 +51,9 @@ PATTERNS = {
     "bcisc": "sub-images/images/*.jpg",
     "bccd": "images/*.jpg",
 }
+
+LEARNED = [(Method.LEARNED, variant) for variant in Variant]
+"""Takes the statistics of another method."""
 
 PARTS = ("surround", "cytoplasm", "nucleus")
 GROUND_SHARE = 0.2
@@ -67,11 +77,18 @@ def read_parts(root: Path, name: str, path: Path) -> dict:
     return {part: kinds == index for index, part in enumerate(PARTS)}
 
 
+def kept_back(root: Path) -> set[tuple[str, str]]:
+    """Set and name of the pictures that the bundled colorizer never saw."""
+    config = load_any_config(CONFIGS / "colorizer.yaml")
+    return {(sample.dataset, sample.name) for sample in load_split(config, root).test}
+
+
 def load(root: Path, n_pictures: int) -> list:
     """Set, picture and parts of an even choice from each set."""
-    loaded = []
+    loaded, unseen = [], kept_back(root)
     for name, pattern in PATTERNS.items():
         paths = sorted((root / name).glob(pattern))
+        paths = [path for path in paths if (name, path.stem) in unseen]
         count = min(n_pictures or len(paths), len(paths))
         for index in np.linspace(0, len(paths) - 1, count).round().astype(int):
             path = paths[index]
@@ -87,6 +104,14 @@ def spread(means: dict) -> float:
     """Mean distance between the sets' mean a*, b*."""
     centers = [np.mean(values, axis=0) for values in means.values()]
     return float(np.mean([np.linalg.norm(a - b) for a, b in combinations(centers, 2)]))
+
+
+def contrast(colors: dict) -> float:
+    """Mean distance of nucleus and cytoplasm within each set, in a*, b*."""
+    parts = colors["nucleus"], colors["cytoplasm"]
+    names = parts[0].keys() & parts[1].keys()
+    centers = [[np.mean(part[name], axis=0) for part in parts] for name in names]
+    return float(np.mean([np.linalg.norm(a - b) for a, b in centers]))
 
 
 def similarity(before, after) -> float:
@@ -117,6 +142,7 @@ def evaluate(pictures: list, transform, ground) -> dict:
             delta_e.append(float(deltaE_ciede2000(new_ground, ground)))
     return {
         **{f"spread_{part}": spread(means) for part, means in colors.items()},
+        "contrast": contrast(colors),
         "ssim": float(np.mean(ssim)),
         "ssim_relative": float(np.mean(relative)),
         "ground_delta_e": float(np.mean(delta_e)) if delta_e else None,
@@ -157,7 +183,7 @@ def main(root: Path, out: Path, n_pictures: int, names: list[str]) -> None:
     for name in names or bundled_references():
         reference = StainReference.load(bundled_references()[name])
         ground = reference_ground(reference)
-        for method, variant in reference.statistics:
+        for method, variant in [*reference.statistics, *LEARNED]:
             normalizer = reference.normalizer(method, variant)
             key = {"reference": name, "method": str(method), "variant": str(variant)}
             rows.append(key | evaluate(pictures, normalizer.transform, ground))

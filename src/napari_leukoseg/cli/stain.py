@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_leukoseg.cli import terminal
+from napari_leukoseg.cli.device import Device
 from napari_leukoseg.cli.each_slide import for_each_slide
 from napari_leukoseg.cli.inputs import collect_slides, refuse_result
 from napari_leukoseg.cli.outputs import prepare_folder
@@ -20,6 +21,8 @@ from napari_leukoseg.errors import ExportError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import torch
 
     from napari_leukoseg.stain import Normalizer
 
@@ -36,6 +39,7 @@ class StainMethod(StrEnum):
     VAHADANE = "vahadane"
     HISTOGRAM = "histogram"
     RETINEX = "retinex"
+    LEARNED = "learned"
 
 
 class Container(StrEnum):
@@ -88,6 +92,14 @@ def stain(
             "way that suits smears.",
         ),
     ] = False,
+    device: Annotated[
+        Device | None,
+        typer.Option(
+            help="Where colors are computed; auto takes CUDA, then MPS, then the CPU. "
+            "Not for retinex, which takes the CPU.",
+            show_default="auto for learned, else cpu",
+        ),
+    ] = None,
     container: Annotated[
         Container,
         typer.Option(
@@ -104,23 +116,48 @@ def stain(
     Writes, for a picture x, x.png, x.ome.tif (tiff) or x.ome.zarr (zarr). How a
     slide is stained is estimated once, so its parts agree.
     """
-    if method is StainMethod.RETINEX and reference is not None:
-        raise typer.BadParameter(
-            f"retinex has no reference, and {reference!r} was given; leave "
-            "--reference out or choose another method."
-        )
+    if method is StainMethod.RETINEX:
+        _check_retinex(reference, device)
     prepare_folder(out)
     try:
         slides = collect_slides(files)
         with working("Loading the reference"):
             normalizer = _normalizer(method, reference, published)
-        batch = _Batch(normalizer, out, container, strength, overwrite)
+            place = _place(method, device)
+        batch = _Batch(normalizer, out, container, strength, overwrite, place)
         n_failed = batch.run(slides)
     except KeyboardInterrupt:
         terminal.note("Stopped. Finished pictures are kept, the one at work is not.")
         raise typer.Exit(terminal.STOPPED) from None
     if n_failed:
         raise typer.Exit(1)
+
+
+def _check_retinex(reference: str | None, device: Device | None) -> None:
+    """Refuse options that the method without reference does not have."""
+    if reference is not None:
+        raise typer.BadParameter(
+            f"retinex has no reference, and {reference!r} was given; leave "
+            "--reference out or choose another method."
+        )
+    if device not in (None, Device.AUTO, Device.CPU):
+        raise typer.BadParameter(
+            f"retinex runs on the CPU, and {device.value!r} was given; leave --device "
+            "out or choose another method."
+        )
+
+
+def _place(method: StainMethod, device: Device | None) -> torch.device | None:
+    """Return where to compute; none is NumPy, without the time to load PyTorch."""
+    if device is None and method is StainMethod.LEARNED:
+        device = Device.AUTO
+    if device is None or method is StainMethod.RETINEX:
+        return None
+    from napari_leukoseg.segment.device import resolve_device
+
+    place = resolve_device(device.value)
+    is_numpy = place.type == "cpu" and method is not StainMethod.LEARNED
+    return None if is_numpy else place
 
 
 def _normalizer(
@@ -147,6 +184,7 @@ class _Batch:
     container: Container
     strength: float
     overwrite: bool
+    device: torch.device | None
 
     def run(self, slides: Sequence[Path]) -> int:
         """Standardize slides, tell what became of each; return how many failed."""
@@ -167,7 +205,9 @@ class _Batch:
         _check_target(target, path, overwrite=self.overwrite)
         with (
             open_slide(path) as source,
-            StandardizedSlide(source, self.normalizer, strength=self.strength) as slide,
+            StandardizedSlide(
+                source, self.normalizer, strength=self.strength, device=self.device
+            ) as slide,
             _complete(target) as partial,
             progress_bar(label) as show,
         ):

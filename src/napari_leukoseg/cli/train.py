@@ -9,25 +9,40 @@ import time
 from collections import deque
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_leukoseg.cli import terminal
+from napari_leukoseg.cli.device import Device
 from napari_leukoseg.cli.outputs import prepare_folder
 from napari_leukoseg.cli.progress import progress_bar, working
-from napari_leukoseg.cli.segment import Device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from napari_leukoseg.training.colorizing import ColorizingReport
+    from napari_leukoseg.training.colorizing_config import ColorizingConfig
     from napari_leukoseg.training.config import TrainingConfig
     from napari_leukoseg.training.reports import EpochReport, StepReport
+
+    AnyConfig = TrainingConfig | ColorizingConfig
+    AnyReport = EpochReport | ColorizingReport
 
 __all__ = ["train"]
 
 DATA_VARIABLE = "LEUKOSEG_DATA"
 """Environment variable that names the data root."""
+
+
+FIGURES = {
+    "validation_loss": "validation loss",
+    "cell_dice": "cell Dice",
+    "nucleus_dice": "nucleus Dice",
+    "class_accuracy": "class accuracy",
+    "color_error": "color error",
+}
+"""Validation figures of an epoch, those that its report has."""
 
 
 def train(
@@ -76,9 +91,9 @@ def train(
     logging.getLogger("napari_leukoseg.training").setLevel(level)
     try:
         with working("Loading PyTorch"):
-            from napari_leukoseg.training.config import load_config
+            from napari_leukoseg.training.colorizing_config import load_any_config
 
-            settings = load_config(config)
+            settings = load_any_config(config)
         root = data_root or config.parent
         _train(settings, out, root, device, resume=resume, is_first=is_first)
     except KeyboardInterrupt:
@@ -91,7 +106,7 @@ def train(
 
 
 def _train(
-    config: TrainingConfig,
+    config: AnyConfig,
     out: Path,
     root: Path,
     device: Device,
@@ -101,7 +116,9 @@ def _train(
 ) -> None:
     """Read the data, and train to the end."""
     from napari_leukoseg.segment.device import resolve_device
-    from napari_leukoseg.training.loop import train as steps
+    from napari_leukoseg.training.colorizing_config import ColorizingConfig
+    from napari_leukoseg.training.colorizing_run import train_colorizer
+    from napari_leukoseg.training.loop import train as train_network
     from napari_leukoseg.training.run_folder import RunFolder
     from napari_leukoseg.training.sources import digest_data, load_split
 
@@ -113,7 +130,12 @@ def _train(
     with working("Reading the data"):
         split = load_split(config, root)
         digests = digest_data(config, root) if is_first else {}
-    run = steps(config, split, out, device=place, resume=resume, data=digests)
+    more: dict[str, Any] = {"device": place, "resume": resume, "data": digests}
+    run: Iterator[StepReport | AnyReport]
+    if isinstance(config, ColorizingConfig):
+        run = train_colorizer(config, split, out, **more)
+    else:
+        run = train_network(config, split, out, **more)
     with closing(run):
         if not is_first:
             deque(run, maxlen=0)  # the first process tells of all
@@ -123,7 +145,7 @@ def _train(
         terminal.say(f"The model is in {folder.model}")
 
 
-def _show(config: TrainingConfig, run: Iterator[StepReport | EpochReport]) -> bool:
+def _show(config: AnyConfig, run: Iterator[StepReport | AnyReport]) -> bool:
     """Show how far a run is; return whether there was anything to train."""
     from napari_leukoseg.training.reports import StepReport
 
@@ -144,13 +166,10 @@ def _show(config: TrainingConfig, run: Iterator[StepReport | EpochReport]) -> bo
     return n_steps > 0
 
 
-def _figures(report: EpochReport) -> str:
+def _figures(report: AnyReport) -> str:
     """Return the validation figures of an epoch that are known."""
     figures = {
-        "validation loss": report.validation_loss,
-        "cell Dice": report.cell_dice,
-        "nucleus Dice": report.nucleus_dice,
-        "class accuracy": report.class_accuracy,
+        title: getattr(report, name, math.nan) for name, title in FIGURES.items()
     }
     known = (f"{k} {v:.3f}" for k, v in figures.items() if not math.isnan(v))
     return ", ".join(known)

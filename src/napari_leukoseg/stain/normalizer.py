@@ -26,6 +26,7 @@ class Method(StrEnum):
     VAHADANE = "vahadane"
     HISTOGRAM = "histogram"
     RETINEX = "retinex"
+    LEARNED = "learned"
 
 
 class Variant(StrEnum):

@@ -25,6 +25,8 @@ __all__ = [
     "density_of",
     "lab_of",
     "light_of",
+    "lightness",
+    "luminance_tables",
     "mixed",
     "piecewise_linear",
     "relative_light",
@@ -124,6 +126,30 @@ def lab_of(rgb: Planes) -> Planes:
         _cube_root(value / white) for value, white in zip(xyz, WHITE, strict=True)
     )
     return 116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)
+
+
+def luminance_tables(light: Sequence[float]) -> NDArray[np.float64]:
+    """Return what each gray level of red, green and blue adds to luminance.
+
+    Parameters
+    ----------
+    light : sequence of 3 floats
+        See `relative_light`.
+
+    Returns
+    -------
+    tables : ndarray of shape (3, 256)
+        Their sum over the channels of a pixel is 1 for the light itself.
+    """
+    levels = np.arange(256.0)
+    shares = relative_light((levels, levels, levels), light)
+    weights = RGB_TO_XYZ[1].tolist()
+    return np.stack([w * _linear(s) for w, s in zip(weights, shares, strict=True)])
+
+
+def lightness(luminance: Any) -> Any:
+    """Return L* of a luminance, 1 being white."""
+    return 116.0 * _cube_root(luminance) - 16.0
 
 
 def rgb_of(lab: Planes) -> Planes:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.stain.errors import StainEstimationError, StainReferenceError
 from napari_leukoseg.stain.methods import (
+    POINTWISE,
     REFERENCED,
     make_normalizer,
-    make_referenced,
+    make_pointwise,
+    reference_key,
 )
 from napari_leukoseg.stain.normalizer import Method, Variant
 
@@ -78,7 +80,7 @@ class StainReference:
         StainEstimationError
             If no method could measure any picture.
         """
-        methods = [(m, v, make_referenced(m, v)) for m in REFERENCED for v in Variant]
+        methods = [(m, v, make_pointwise(m, v)) for m in POINTWISE for v in Variant]
         found: dict[Key, list[Statistics]] = {}
         failure = StainEstimationError("There is no picture to measure; give one.")
         for colors in pictures:
@@ -112,7 +114,8 @@ class StainReference:
                 f"The {normalizer.method} method takes no reference; leave it out, or "
                 f"choose one of {', '.join(REFERENCED)}."
             )
-        statistics = self.statistics.get((normalizer.method, Variant(variant)))
+        key = reference_key(normalizer.method, Variant(variant))
+        statistics = self.statistics.get(key)
         if statistics is None:
             raise StainReferenceError(
                 f"The stain reference {self.name!r} has no statistics for "
@@ -220,4 +223,4 @@ def bundled_references() -> dict[str, Path]:
 
 def _read(method: Method, values: Mapping[str, Any]) -> Statistics:
     """Read the statistics of a method."""
-    return REFERENCED[method].statistics_type.from_dict(values)
+    return POINTWISE[method].statistics_type.from_dict(values)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     import torch
 
+    from napari_leukoseg.training.colorizing import ColorizingReport
+    from napari_leukoseg.training.colorizing_config import ColorizingConfig
     from napari_leukoseg.training.config import TrainingConfig
-    from napari_leukoseg.training.reports import EpochReport
+    from napari_leukoseg.training.reports import EpochReport, R
 
 __all__ = ["plain", "write_record"]
 
@@ -28,7 +30,7 @@ PACKAGES = ("napari-leukoseg", "torch", "numpy", "scipy", "scikit-image", "korni
 """Packages that decide crops and weights."""
 
 
-def plain(config: TrainingConfig) -> dict[str, Any]:
+def plain(config: TrainingConfig | ColorizingConfig) -> dict[str, Any]:
     """Return a configuration as JSON data, lists in place of tuples."""
     data: dict[str, Any] = json.loads(json.dumps(asdict(config)))
     return data
@@ -36,8 +38,8 @@ def plain(config: TrainingConfig) -> dict[str, Any]:
 
 def write_record(
     path: Path,
-    config: TrainingConfig,
-    reports: Sequence[EpochReport],
+    config: TrainingConfig | ColorizingConfig,
+    reports: Sequence[R],
     *,
     data: Mapping[str, str],
     device: torch.device,
@@ -50,9 +52,9 @@ def write_record(
     ----------
     path : Path
         File to make or to replace.
-    config : TrainingConfig
+    config : TrainingConfig or ColorizingConfig
         What was trained.
-    reports : sequence of EpochReport
+    reports : sequence of EpochReport or of ColorizingReport
         One or more, in order.
     data : mapping of str to str
         SHA-256 of each data set.
@@ -86,6 +88,6 @@ def write_record(
         partial.write_text(text, encoding="utf-8")
 
 
-def figures(report: EpochReport) -> dict[str, float | None]:
+def figures(report: EpochReport | ColorizingReport) -> dict[str, float | None]:
     """Return the figures of an epoch; those that it lacks are null."""
     return {k: v if math.isfinite(v) else None for k, v in asdict(report).items()}

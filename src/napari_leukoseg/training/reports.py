@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_leukoseg.errors import DataError
 from napari_leukoseg.export.files import replaced_when_complete
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from napari_leukoseg.training.colorizing import ColorizingReport
+
 __all__ = [
     "EpochReport",
     "StepReport",
@@ -21,6 +23,15 @@ __all__ = [
     "read_log",
     "write_log",
 ]
+
+R = TypeVar("R", "EpochReport", "ColorizingReport")
+
+RULES = {
+    "last": ("epoch", 1),
+    "best-loss": ("validation_loss", -1),
+    "best-dice": ("mean_dice", 1),
+}
+"""Figure by which each rule judges an epoch, and its sign where more is better."""
 
 
 @dataclass(frozen=True)
@@ -81,45 +92,42 @@ class EpochReport:
         return sum(known) / len(known) if known else math.nan
 
 
-def best_report(reports: Sequence[EpochReport], keep: str) -> EpochReport:
+def best_report(reports: Sequence[R], keep: str) -> R:
     """Epoch whose weights are kept.
 
     Parameters
     ----------
-    reports : sequence of EpochReport
+    reports : sequence of EpochReport or of ColorizingReport
         One or more, in order.
     keep : {'last', 'best-loss', 'best-dice'}
         Rule; the first of equals is the best.
 
     Returns
     -------
-    report : EpochReport
+    report : EpochReport or ColorizingReport
         The last one also where no epoch has a figure.
     """
-    values = {
-        "last": [float(report.epoch) for report in reports],
-        "best-loss": [-report.validation_loss for report in reports],
-        "best-dice": [report.mean_dice for report in reports],
-    }[keep]
+    name, sign = RULES[keep]
+    values = [sign * float(getattr(report, name)) for report in reports]
     known = [i for i, value in enumerate(values) if not math.isnan(value)]
     return reports[max(known, key=values.__getitem__) if known else -1]
 
 
-def write_log(path: Path, reports: Sequence[EpochReport]) -> None:
+def write_log(path: Path, reports: Sequence[R]) -> None:
     """Write a log as CSV, one line an epoch below a header.
 
     Parameters
     ----------
     path : Path
         File to make or to replace.
-    reports : sequence of EpochReport
-        In order.
+    reports : sequence of EpochReport or of ColorizingReport
+        One or more, in order.
     """
     with (
         replaced_when_complete(path) as partial,
         partial.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.DictWriter(file, [field.name for field in fields(EpochReport)])
+        writer = csv.DictWriter(file, [field.name for field in fields(reports[0])])
         writer.writeheader()
         writer.writerows(asdict(report) for report in reports)
 

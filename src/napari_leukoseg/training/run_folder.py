@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from napari_leukoseg.segment.model import ModelCard
     from napari_leukoseg.segment.networks import SegmentationNetwork
+    from napari_leukoseg.training.colorizing_config import ColorizingConfig
     from napari_leukoseg.training.config import TrainingConfig
+
+    AnyConfig = TrainingConfig | ColorizingConfig
 
 __all__ = ["RunFolder"]
 
@@ -98,12 +101,12 @@ class RunFolder:
             replace_path(partial / name, self.model / name)
         partial.rmdir()
 
-    def save_checkpoint(self, config: TrainingConfig, state: Mapping[str, Any]) -> None:
+    def save_checkpoint(self, config: AnyConfig, state: Mapping[str, Any]) -> None:
         """Write what `load_checkpoint` reads, in one step.
 
         Parameters
         ----------
-        config : TrainingConfig
+        config : TrainingConfig or ColorizingConfig
             What is trained.
         state : mapping
             Tensors and plain data.
@@ -115,13 +118,13 @@ class RunFolder:
             torch.save({**state, "config": plain(config)}, file)
 
     def load_checkpoint(
-        self, config: TrainingConfig, device: torch.device
+        self, config: AnyConfig, device: torch.device
     ) -> dict[str, Any] | None:
         """Read the last checkpoint of a run of the same configuration.
 
         Parameters
         ----------
-        config : TrainingConfig
+        config : TrainingConfig or ColorizingConfig
             What shall be trained on.
         device : torch.device
             Where the tensors shall be.
