@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from napari_leukoseg.geometry import Region
 from napari_leukoseg.pipeline import SegmentSettings, segment_slide
 from napari_leukoseg.segment import Segmenter, load_segmenter
 from napari_leukoseg.slide import open_slide
+from napari_leukoseg.stain import StainChoice
 from napari_leukoseg.synthetic import DrawnRegion, SmearSettings, write_field
 from napari_leukoseg.training import selection
 from napari_leukoseg.training.datasets import load_dataset
@@ -121,6 +123,36 @@ def test_the_same_run_gives_the_same_figures(
     _, again = run(segmenter, [drawn], EvaluateSettings("all", n_resamples=100))
     assert again.to_dict() == whole[1].to_dict()
     assert again.worst["labels"].outlines == []
+
+
+def test_a_stain_step_comes_before_the_network_and_is_told(
+    whole: tuple[list[EvaluateProgress], Evaluation],
+    segmenter: Segmenter,
+    drawn: DataFolder,
+) -> None:
+    step = StainChoice.parse("reinhard:jtsc").prepared()
+    settings = EvaluateSettings(
+        "all", n_resamples=100, segment=SegmentSettings(stain=step)
+    )
+    _, stained = run(segmenter, [drawn], settings)
+    assert stained.protocol.stain == step.title
+    assert any(step.title in sentence for sentence in stained.protocol.sentences())
+    assert [p.to_dict() for p in stained.pictures] != [
+        p.to_dict() for p in whole[1].pictures
+    ]
+
+
+def test_a_picture_that_does_not_show_its_stain_is_left_as_it_is(
+    segmenter: Segmenter, drawn: DataFolder, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(drawn.folder, tmp_path / "drawn"))
+    for path in folder.glob("*.png"):
+        with Image.open(path) as picture:
+            Image.new("RGB", picture.size, "white").save(path)
+    step = StainChoice.parse("macenko:jtsc").prepared()
+    settings = EvaluateSettings("all", segment=SegmentSettings(stain=step))
+    _, evaluation = run(segmenter, [DataFolder("labels", folder)], settings)
+    assert evaluation.sets["labels"].figures["recall"].value == 0
 
 
 def test_pictures_go_in_without_their_scale(

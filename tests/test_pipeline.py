@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from napari_leukoseg.pipeline import (
     segment_slide,
 )
 from napari_leukoseg.segment import Segmenter, load_segmenter
+from napari_leukoseg.segment.model import Model
 from napari_leukoseg.slide import SlideReader, open_slide
+from napari_leukoseg.stain import StainChoice, StainDefault, StainStep
 from napari_leukoseg.synthetic import DrawnRegion, SmearSettings, write_field
 from napari_leukoseg.training.metrics import dice, match_cells
 
@@ -249,3 +252,82 @@ def test_a_run_says_what_it_will_cost(field_png: Path, segmenter: Segmenter) -> 
         whole = estimate_seconds(slide, segmenter, SegmentSettings())
         part = SegmentSettings(region=Region(0, 0, 60, 60))
         assert 0 < estimate_seconds(slide, segmenter, part) < whole
+
+
+@pytest.fixture(scope="module")
+def step() -> StainStep:
+    """Return a stain step that leaves drawn cells in the colors that are found."""
+    return StainChoice.parse("reinhard").prepared()
+
+
+def stains_of(case: Case) -> list[str | None]:
+    """Return the title of the stain step of each run."""
+    stains = [run["settings"]["stain"] for run in case.provenance]
+    return [stain and stain["title"] for stain in stains]
+
+
+def test_another_stain_is_another_run(
+    field_png: Path, segmenter: Segmenter, tmp_path: Path, step: StainStep
+) -> None:
+    stained, plain = SegmentSettings(stain=step), SegmentSettings()
+    with (
+        open_slide(field_png) as slide,
+        Case.create(tmp_path / "a.leukoseg.zarr", slide) as case,
+    ):
+        for settings in (plain, stained, stained, plain):
+            run(slide, segmenter, case, settings)
+        assert stains_of(case) == [None, "Reinhard → wright-giemsa", None]
+
+
+def test_cells_are_measured_on_the_slide_as_it_is(
+    field_png: Path, segmenter: Segmenter, tmp_path: Path, step: StainStep
+) -> None:
+    with (
+        open_slide(field_png) as slide,
+        Case.create(tmp_path / "a.leukoseg.zarr", slide) as case,
+    ):
+        run(slide, segmenter, case, SegmentSettings(stain=step))
+        nucleus, _ = labels_of(case)
+        table = case.table()
+        image = slide.overview(10_000)
+    assert len(table)
+    for row in table.itertuples():
+        if row.nucleus_area_px > 0:
+            expected = image[nucleus == row.cell_id][:, 0].mean()
+            assert row.nucleus_red_mean == pytest.approx(expected, abs=0.01)
+
+
+def test_a_stained_run_resumes_to_the_same_case(
+    field_png: Path, tiled: Segmenter, tmp_path: Path, step: StainStep
+) -> None:
+    settings = SegmentSettings(stain=step)
+    with open_slide(field_png) as slide:
+        with Case.create(tmp_path / "whole.leukoseg.zarr", slide) as case:
+            run(slide, tiled, case, settings)
+            expected = labels_of(case)
+        path = tmp_path / "cut.leukoseg.zarr"
+        with Case.create(path, slide) as case:
+            steps = segment_slide(slide, tiled, case, settings)
+            for _ in range(3):
+                next(steps)
+            steps.close()
+        with Case.open(path) as case:
+            progress, _ = run(slide, tiled, case, settings)
+            assert progress[1].done >= 1
+            assert len(case.provenance) == 1
+            for ours, theirs in zip(labels_of(case), expected, strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_step_of_the_model_is_taken_unless_told_not_to(
+    field_png: Path, segmenter: Segmenter, tmp_path: Path
+) -> None:
+    card = replace(segmenter.card, stain="reinhard:jtsc")
+    segmenter.model = Model(card, segmenter.model.network)
+    with (
+        open_slide(field_png) as slide,
+        Case.create(tmp_path / "a.leukoseg.zarr", slide) as case,
+    ):
+        run(slide, segmenter, case)
+        run(slide, segmenter, case, SegmentSettings(stain=StainDefault.NONE))
+        assert stains_of(case) == ["Reinhard → jtsc", None]

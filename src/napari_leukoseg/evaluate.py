@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import platform
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +21,7 @@ from napari_leukoseg.errors import DataError, SettingsError
 from napari_leukoseg.geometry import Region
 from napari_leukoseg.pipeline import SegmentSettings, segment_slide
 from napari_leukoseg.slide import open_slide
+from napari_leukoseg.stain import StainDefault, StainEstimationError, StainStep
 from napari_leukoseg.training.datasets import load_dataset
 from napari_leukoseg.training.evaluation import (
     compares_cells,
@@ -63,6 +65,8 @@ __all__ = [
     "predict_picture",
 ]
 
+_logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class EvaluateSettings:
@@ -80,6 +84,9 @@ class EvaluateSettings:
         Resamples of the bootstrap.
     n_worst : int, optional
         Worst cases of a set that are drawn, of each sort.
+    segment : SegmentSettings, optional
+        How pictures are segmented; of the whole picture, without its scale, and with
+        the stain step of the model's card by default.
     """
 
     part: str = "test"
@@ -87,6 +94,7 @@ class EvaluateSettings:
     limit: int | None = None
     n_resamples: int = 1000
     n_worst: int = 0
+    segment: SegmentSettings = field(default_factory=SegmentSettings)
 
     def __post_init__(self) -> None:
         if self.part not in PARTS:
@@ -142,7 +150,7 @@ def evaluate_model(
     total = len(todo)
     for done, (name, sample) in enumerate(todo):
         yield EvaluateProgress(done, total, f"{name}: {sample.name}")
-        predicted = predict_picture(sample.image, segmenter)
+        predicted = _predict(sample, segmenter, settings.segment)
         score = score_picture(sample, predicted)
         scores[name].append(score)
         worst[name].offer(sample, predicted, score)
@@ -163,6 +171,18 @@ def evaluate_model(
         pictures,
         worst,
     )
+
+
+def _predict(
+    sample: Sample, segmenter: Segmenter, settings: SegmentSettings
+) -> PredictedLabels:
+    """Segment a picture; as it is, where it does not show how it is stained."""
+    try:
+        return predict_picture(sample.image, segmenter, settings)
+    except StainEstimationError as error:
+        _logger.warning("%s is left as it is: %s", sample.name, error)
+        as_it_is = replace(settings, stain=StainDefault.NONE)
+        return predict_picture(sample.image, segmenter, as_it_is)
 
 
 def _choose_samples(
@@ -243,7 +263,15 @@ def describe_protocol(
         settings.n_resamples,
         settings.seed,
         trained_kinds(card),
+        describe_stain(card, settings.segment),
     )
+
+
+def describe_stain(card: ModelCard, settings: SegmentSettings) -> str:
+    """Name the stain step that pictures go through; empty if there is none."""
+    if isinstance(settings.stain, StainStep):
+        return settings.stain.title
+    return card.stain if settings.stain is StainDefault.MODEL else ""
 
 
 def describe_data(
@@ -266,8 +294,12 @@ def describe_versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {p: version(p) for p in packages}
 
 
-def predict_picture(image: NDArray[np.uint8], segmenter: Segmenter) -> PredictedLabels:
-    """Run a picture through the pipeline, as a file, without giving its scale.
+def predict_picture(
+    image: NDArray[np.uint8],
+    segmenter: Segmenter,
+    settings: SegmentSettings | None = None,
+) -> PredictedLabels:
+    """Run a picture through the pipeline, as a file without a pixel size.
 
     Parameters
     ----------
@@ -275,7 +307,10 @@ def predict_picture(image: NDArray[np.uint8], segmenter: Segmenter) -> Predicted
         RGB.
     segmenter : Segmenter
         Model on a device.
+    settings : SegmentSettings, optional
+        Scale, area and stain step; nothing is given by default.
     """
+    settings = settings or SegmentSettings()
     with tempfile.TemporaryDirectory(
         prefix="leukoseg-", ignore_cleanup_errors=True
     ) as folder:
@@ -285,7 +320,7 @@ def predict_picture(image: NDArray[np.uint8], segmenter: Segmenter) -> Predicted
             open_slide(path) as slide,
             Case.create(Path(folder, "picture.leukoseg.zarr"), slide) as case,
         ):
-            for _ in segment_slide(slide, segmenter, case, SegmentSettings()):
+            for _ in segment_slide(slide, segmenter, case, settings):
                 pass
             whole = Region.of_shape(slide.shape)
             network = segmenter.model.network

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_leukoseg import __version__
 from napari_leukoseg.cells import measure_cell
+from napari_leukoseg.correct import adopt_classes
 from napari_leukoseg.errors import SettingsError
-from napari_leukoseg.geometry import MAX_CELL_PX, MIN_CELL_PX, Region
+from napari_leukoseg.geometry import MAX_CELL_PX, MIN_CELL_PX, WHITE_CELL_UM, Region
+from napari_leukoseg.stain import StainDefault, StainStep
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from napari_leukoseg.segment import Segmenter
     from napari_leukoseg.segment.instances import Prediction
     from napari_leukoseg.segment.scale import CellScale
+    from napari_leukoseg.segment.systems import SeenSlide
     from napari_leukoseg.segment.tiling import Tile, TilePlan
     from napari_leukoseg.slide import SlideReader
 
@@ -48,10 +51,15 @@ class SegmentSettings:
         Typical diameter of a white cell at level 0; found out if absent.
     region : Region, optional
         Part of the slide, half-open, at level 0; the whole by default.
+    stain : StainStep or StainDefault, optional
+        How the slide is standardized before the network sees it; by default as
+        the model's card says. Cells are measured on the slide as it is, so that
+        colors are those of the specimen, and the same after an edit.
     """
 
     cell_diameter_px: float | None = None
     region: Region | None = None
+    stain: StainStep | StainDefault = StainDefault.MODEL
 
     def __post_init__(self) -> None:
         diameter = self.cell_diameter_px
@@ -170,19 +178,27 @@ def segment_slide(
         If the case belongs to another slide, or cannot be written.
     SettingsError
         If the area leaves the slide.
+    StainEstimationError
+        If the slide does not show how it is stained, and the user asked for a
+        stain step. One that only the model asks for is left out with a notice.
     """
     began = time.monotonic()
     case.check_slide(slide)
+    adopt_classes(case, segmenter.card.scheme)
     area = settings.area_of(slide)
-    request = describe_request(slide, segmenter, area, settings)
+    seen = show_slide(slide, segmenter, settings)
+    request = describe_request(slide, segmenter, area, settings, seen.step)
     yield Progress("scale", 0, 0, None, 0, "Finding the size of cells")
     scale = known_scale(case, request)
     if scale is None:
-        scale = find_scale(slide, segmenter, area, settings)
+        # Else the default model looks, which knows slides as they are.
+        is_own = segmenter.model.network.estimates_scale
+        looked_at = seen.slide if is_own else slide
+        scale = find_scale(looked_at, segmenter, area, settings)
     plan = make_plan(slide, segmenter, area, scale)
     run = case.begin_run(describe_run(request, scale, plan), len(plan.tiles))
     if not run.is_finished:
-        yield from run_tiles(slide, segmenter, case, run, plan)
+        yield from run_tiles(slide, seen.slide, segmenter, case, run, plan)
     summary = RunSummary(
         len(case.table()),
         len(plan.tiles),
@@ -190,7 +206,7 @@ def segment_slide(
         scale.source,
         time.monotonic() - began,
         segmenter.device_label,
-        tuple(segmenter.notices) + scale_notices(scale),
+        (*segmenter.notices, *seen.notices, *scale_notices(scale)),
     )
     if not run.is_finished:
         run.finish(summary.to_dict())
@@ -207,7 +223,7 @@ def estimate_seconds(
     Where neither the cell diameter nor the pixel size is known, cells of a
     middling size are assumed.
     """
-    from napari_leukoseg.segment.scale import WHITE_CELL_UM, CellScale, assumed_diameter
+    from napari_leukoseg.segment.scale import CellScale, assumed_diameter
 
     area = settings.area_of(slide)
     diameter = settings.cell_diameter_px or (
@@ -215,6 +231,15 @@ def estimate_seconds(
     )
     plan = make_plan(slide, segmenter, area, CellScale(diameter, "assumed"))
     return OVERHEAD * plan.working_pixels / segmenter.pixels_per_second
+
+
+def show_slide(
+    slide: SlideReader, segmenter: Segmenter, settings: SegmentSettings
+) -> SeenSlide:
+    """Return the slide as the network is to see it."""
+    from napari_leukoseg.segment.systems import see_slide
+
+    return see_slide(slide, segmenter.card, settings.stain, segmenter.device)
 
 
 def find_scale(
@@ -243,7 +268,11 @@ def make_plan(
 
 
 def describe_request(
-    slide: SlideReader, segmenter: Segmenter, area: Region, settings: SegmentSettings
+    slide: SlideReader,
+    segmenter: Segmenter,
+    area: Region,
+    settings: SegmentSettings,
+    step: StainStep | None,
 ) -> dict[str, Any]:
     """Give everything asked for that decides the labels."""
     whole = area == Region.of_shape(slide.shape)
@@ -253,6 +282,7 @@ def describe_request(
         "region": None if whole else list(area.bounds),
         "mpp": slide.mpp,
         "cell_diameter_px": settings.cell_diameter_px,
+        "stain": None if step is None else step.describe(),
         "instances": asdict(segmenter.settings),
         "window_px": segmenter.window_px,
         "batch_size": segmenter.batch_size,
@@ -298,12 +328,18 @@ def scale_notices(scale: CellScale) -> tuple[str, ...]:
 
 
 def run_tiles(
-    slide: SlideReader, segmenter: Segmenter, case: Case, run: Run, plan: TilePlan
+    slide: SlideReader,
+    seen: SlideReader,
+    segmenter: Segmenter,
+    case: Case,
+    run: Run,
+    plan: TilePlan,
 ) -> Generator[Progress, None, None]:
     """Predict, measure and commit the tiles that a run lacks.
 
-    Cells are cut out and written in one other thread, in the order of the
-    plan, while the network works on the next tile.
+    The network looks at `seen`; cells are measured on `slide`. They are cut out
+    and written in one other thread, in the order of the plan, while the network
+    works on the next tile.
     """
     from napari_leukoseg.segment.engine import predict_tiles
 
@@ -342,7 +378,7 @@ def run_tiles(
     yield report()
     writer = ThreadPoolExecutor(1, thread_name_prefix="leukoseg-write")
     waiting: deque[Future[int]] = deque()
-    predictions = predict_tiles(slide, segmenter, plan, run.finished_tiles)
+    predictions = predict_tiles(seen, segmenter, plan, run.finished_tiles)
     try:
         for tile, prediction in predictions:
             waiting.append(writer.submit(commit, tile, prediction))

@@ -323,3 +323,46 @@ def test_output_folder_that_cannot_be_made(segment, slides):
     outcome = segment(slides, "--out", slides / "x.png" / "out")
     assert outcome.status == 1
     assert "cannot be written to" in outcome.err
+
+
+def test_stain_is_standardized_and_recorded(
+    leukoseg, field_png: Path, out: Path, color_model: Path
+):
+    command = ("segment", field_png, "--out", out, "--model", color_model)
+    outcome = leukoseg(*command, "--stain", "reinhard:jtsc")
+    assert outcome.status == 0, outcome.err
+    with Case.open(out / "field.leukoseg.zarr") as case:
+        stain = case.provenance[-1]["settings"]["stain"]
+    assert stain["title"] == "Reinhard → jtsc"
+    assert leukoseg(*command, "--stain", "none").status == 0
+    with Case.open(out / "field.leukoseg.zarr") as case:
+        assert case.provenance[-1]["settings"]["stain"] is None
+
+
+@pytest.mark.parametrize(
+    ("stain", "status", "said"),
+    [
+        ("bleach", 2, "There is no stain method"),
+        ("retinex:jtsc", 2, "takes no reference"),
+        ("macenko:nowhere", 1, "no stain reference"),
+    ],
+)
+def test_a_stain_that_is_not_there_is_told(
+    leukoseg, field_png: Path, out: Path, stain: str, status: int, said: str
+):
+    outcome = leukoseg("segment", field_png, "--out", out, "--stain", stain)
+    assert outcome.status == status
+    assert said in " ".join(outcome.err.replace("│", " ").split())
+    assert not out.exists()
+
+
+def test_a_slide_without_cells_fails_alone(
+    leukoseg, slides: Path, out: Path, color_model: Path
+):
+    Image.new("RGB", (60, 50), "white").save(slides / "white.png")
+    outcome = leukoseg(
+        "segment", slides, "--out", out, "--model", color_model, "--stain", "macenko"
+    )
+    assert outcome.status == 1
+    assert "white.png" in outcome.err
+    assert "1 of 2 segmented" in outcome.out

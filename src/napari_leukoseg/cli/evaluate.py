@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_leukoseg.cli.progress import progress_bar, run_steps, working
-from napari_leukoseg.cli.segment import Device
+from napari_leukoseg.cli.segment import Device, prepare_stain
 from napari_leukoseg.cli.terminal import STOPPED, note, say, say_facts
 from napari_leukoseg.errors import ExportError
 
@@ -93,6 +93,14 @@ def evaluate(
         int | None,
         typer.Option(metavar="N", min=1, help="Take at most N pictures of each set."),
     ] = None,
+    stain: Annotated[
+        str,
+        typer.Option(
+            metavar="METHOD[:REFERENCE]",
+            help="Standardize the stain before the network looks, as leukoseg segment "
+            "does; none, or model for what the model asks for.",
+        ),
+    ] = "model",
     device: Annotated[
         Device, typer.Option(help="auto takes CUDA, then MPS, then the CPU.")
     ] = Device.AUTO,
@@ -106,7 +114,8 @@ def evaluate(
     _check_place(json_file, "--json")
     if html_file is not None:
         _check_place(html_file, "--html")
-    wanted = (part.value, seed, limit, 0 if html_file is None else WORST_CASES)
+    n_worst = 0 if html_file is None else WORST_CASES
+    wanted = (part.value, seed, limit, n_worst, stain)
     try:
         found = _evaluate(model, device, sources, wanted)
         _write(found, json_file, html_file)
@@ -149,17 +158,19 @@ def _evaluate(
     model: str,
     device: Device,
     sources: Sequence[tuple[str, Path]],
-    wanted: tuple[str, int, int | None, int],
+    wanted: tuple[str, int, int | None, int, str],
 ) -> Evaluation:
     """Load the model and run it, showing how far that is."""
     with working("Loading the model"):
         from napari_leukoseg.evaluate import EvaluateSettings, evaluate_model
+        from napari_leukoseg.pipeline import SegmentSettings
         from napari_leukoseg.segment import load_segmenter
         from napari_leukoseg.training.selection import DataFolder
 
         segmenter = load_segmenter(model, device.value)
-    part, seed, limit, n_worst = wanted
-    settings = EvaluateSettings(part, seed, limit, n_worst=n_worst)
+    part, seed, limit, n_worst, stain = wanted
+    segment = SegmentSettings(stain=prepare_stain(stain))
+    settings = EvaluateSettings(part, seed, limit, n_worst=n_worst, segment=segment)
     data = [DataFolder(kind, folder) for kind, folder in sources]
     with progress_bar(f"Evaluating {segmenter.card.name}") as show:
         steps = evaluate_model(segmenter, data, settings)

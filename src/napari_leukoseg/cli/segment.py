@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_leukoseg.cli import terminal
 from napari_leukoseg.cli.arguments import parse_mpp, parse_region
+from napari_leukoseg.cli.device import Device
 from napari_leukoseg.cli.inputs import collect_slides
 from napari_leukoseg.cli.outputs import Format, parse_formats, prepare_folder
 from napari_leukoseg.cli.progress import working
+from napari_leukoseg.cli.stain import StainMethod
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.geometry import Region
 
-__all__ = ["Device", "segment"]
+if TYPE_CHECKING:
+    from napari_leukoseg.stain import StainDefault, StainStep
 
-
-class Device(StrEnum):
-    """Where the network may run."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
+__all__ = ["Device", "prepare_stain", "segment"]
 
 
 def segment(
@@ -74,6 +69,15 @@ def segment(
             "segment; the whole picture if absent.",
         ),
     ] = None,
+    stain: Annotated[
+        str,
+        typer.Option(
+            metavar="METHOD[:REFERENCE]",
+            help="Standardize the stain before the network looks, by one of "
+            f"{', '.join(StainMethod)}; the reference is what leukoseg stain takes. "
+            "Or none, or model for what the model asks for.",
+        ),
+    ] = "model",
     formats: Annotated[
         str,
         typer.Option(
@@ -102,7 +106,7 @@ def segment(
 
     try:
         wanted = parse_formats(formats)
-        settings = SegmentSettings(cell_diameter, region)
+        settings = SegmentSettings(cell_diameter, region, prepare_stain(stain))
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
     prepare_folder(out)
@@ -120,6 +124,23 @@ def segment(
         raise typer.Exit(terminal.STOPPED) from None
     if n_failed:
         raise typer.Exit(1)
+
+
+def prepare_stain(text: str) -> StainStep | StainDefault:
+    """Return the stain step that ``--stain`` names, with its reference.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such method, or it takes no reference.
+    StainReferenceError
+        If there is no such reference.
+    """
+    from napari_leukoseg.stain import StainChoice, StainDefault
+
+    if text in StainDefault.__members__.values():
+        return StainDefault(text)
+    return StainChoice.parse(text).prepared()
 
 
 def _farewell(has_case: bool) -> str:

@@ -65,6 +65,13 @@ def device_name(device: torch.device) -> str:
     return f"CPU ({platform.machine()}, {threads} thread{'s' * (threads != 1)})"
 
 
+def short_device_name(device: torch.device) -> str:
+    """Name of the device for narrow places: without what all of them have."""
+    if device.type == "cpu":
+        return "CPU"
+    return device_name(device).removeprefix("NVIDIA ").removesuffix(" (Metal)")
+
+
 def autocast_dtype(device: torch.device) -> torch.dtype | None:
     """Reduced precision that is fast and safe on the device, or none.
 

@@ -68,6 +68,8 @@ class EvaluationProtocol:
         Of the bootstrap; the seed also draws the pictures of a limit.
     trained_on : tuple of str
         Kinds of data set that the model's card names.
+    stain : str, optional
+        Stain step before the network; empty if there is none.
     """
 
     part: str
@@ -77,6 +79,7 @@ class EvaluationProtocol:
     n_resamples: int
     seed: int
     trained_on: tuple[str, ...]
+    stain: str = ""
 
     def sentences(self) -> list[str]:
         """Return the whole protocol for people."""
@@ -85,6 +88,7 @@ class EvaluationProtocol:
             *([self._limit_words()] if self.limit is not None else []),
             self._training_words(),
             CHOICE,
+            *([self._stain_words()] if self.stain else []),
             *SCORING,
             f"Intervals hold 95 % of {self.n_resamples:,} bootstrap resamples of the "
             f"source groups of a set (seed {self.seed}), not of its cells, since those "
@@ -108,6 +112,13 @@ class EvaluationProtocol:
     def _limit_words(self) -> str:
         """Say how many pictures were taken."""
         return f"Of each set at most {self.limit} of them, drawn with seed {self.seed}."
+
+    def _stain_words(self) -> str:
+        """Say how the stain was standardized."""
+        return (
+            f"The stain was standardized before the network ({self.stain}); a picture "
+            "that does not show how it is stained was left as it is."
+        )
 
     def _training_words(self) -> str:
         """Say what the model saw."""

@@ -6,22 +6,24 @@ from typing import TYPE_CHECKING
 
 from napari_leukoseg.training.datasets import digest_of, load_dataset
 from napari_leukoseg.training.splits import split_by_group
+from napari_leukoseg.training.staining import standardize_samples
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_leukoseg.training.colorizing_config import ColorizingConfig
     from napari_leukoseg.training.config import TrainingConfig
     from napari_leukoseg.training.splits import Split
 
 __all__ = ["digest_data", "load_split"]
 
 
-def load_split(config: TrainingConfig, root: Path) -> Split:
+def load_split(config: TrainingConfig | ColorizingConfig, root: Path) -> Split:
     """Read the training data of a configuration, and split them.
 
     Parameters
     ----------
-    config : TrainingConfig
+    config : TrainingConfig or ColorizingConfig
         Data sets, which of them are left out, and how the others are split.
     root : Path
         Folder that holds those of the data sets.
@@ -30,21 +32,27 @@ def load_split(config: TrainingConfig, root: Path) -> Split:
     ------
     DataError
         If a data set is absent or in another layout.
+    StainReferenceError
+        If the reference of its stain step does not exist.
     """
     samples = [
         sample
         for source in config.training_data
         for sample in load_dataset(source.kind, root / source.folder)
     ]
+    if config.stain:
+        samples = standardize_samples(samples, config.stain)
     return split_by_group(samples, config.split)
 
 
-def digest_data(config: TrainingConfig, root: Path) -> dict[str, str]:
+def digest_data(
+    config: TrainingConfig | ColorizingConfig, root: Path
+) -> dict[str, str]:
     """Digest the training data of a configuration.
 
     Parameters
     ----------
-    config : TrainingConfig
+    config : TrainingConfig or ColorizingConfig
         Data sets, and which of them are left out.
     root : Path
         Folder that holds those of the data sets.
