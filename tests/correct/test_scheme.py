@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from napari_leukoseg.case import Case
-from napari_leukoseg.classes import CellClass, ClassScheme, Counting
-from napari_leukoseg.correct import AssignClass, change_scheme
+from napari_leukoseg.classes import DEFAULT_SCHEME, CellClass, ClassScheme, Counting
+from napari_leukoseg.correct import AssignClass, adopt_classes, change_scheme
 from napari_leukoseg.errors import SettingsError
 
 BLAST = CellClass(7, "blast", "7", "#ff00ff")
@@ -63,3 +63,23 @@ def test_what_cells_and_table_hold_stays(case, make, message):
     with pytest.raises(SettingsError, match=message):
         change_scheme(case, make(before))
     assert (case.scheme, case.revision) == (before, revision)
+
+
+def test_classes_of_a_model_are_adopted_once(case):
+    scheme = DEFAULT_SCHEME.added(CellClass(7, "blast", "8", "#ff00ff"))
+    change_scheme(case, case.scheme.added(SMUDGE))
+    adopt_classes(case, scheme)
+    assert case.scheme[7].name == "blast"
+    assert case.scheme[7].key == ""  # another class has the model's
+    assert case.scheme[8] == SMUDGE
+    revision = case.revision
+    adopt_classes(case, scheme)
+    assert case.revision == revision
+
+
+def test_a_class_that_means_something_else_is_not_adopted(case):
+    change_scheme(case, case.scheme.added(BLAST))
+    band = DEFAULT_SCHEME.added(CellClass(7, "band", "b", "#ff00ff"))
+    with pytest.raises(SettingsError, match="'band' for the model"):
+        adopt_classes(case, band)
+    assert case.scheme[7] == BLAST

@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parents[2] / "training" / "configs"
 CONFIGS = {
     path.relative_to(FOLDER).with_suffix("").as_posix(): path
     for path in sorted(FOLDER.rglob("*.yaml"))
+    if path.stem != "colorizer"  # of another kind; see test_colorizing.py
 }
 TRAINABLE = {name: path for name, path in CONFIGS.items() if "full/" not in name}
 FULL = {name: path for name, path in CONFIGS.items() if "full/" in name}

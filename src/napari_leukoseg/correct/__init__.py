@@ -10,16 +10,24 @@ from napari_leukoseg.correct.cells import (
     MergeCells,
     ReplaceMasks,
 )
+from napari_leukoseg.correct.clicking import (
+    ArrayPixels,
+    Clicker,
+    NoCellError,
+    Prompt,
+)
 from napari_leukoseg.correct.edit import Edit, PlannedEdit, RestoreCells
 from napari_leukoseg.correct.history import History
 from napari_leukoseg.correct.outlines import FillHoles, GrowCells, SmoothCells
 from napari_leukoseg.correct.pixels import ErasePixels, PaintPixels
-from napari_leukoseg.correct.scheme import change_scheme
+from napari_leukoseg.correct.scheme import adopt_classes, change_scheme
 from napari_leukoseg.correct.splitting import SplitByWatershed, SplitCell
 
 __all__ = [
     "AddCell",
+    "ArrayPixels",
     "AssignClass",
+    "Clicker",
     "DeleteCells",
     "Edit",
     "ErasePixels",
@@ -29,13 +37,16 @@ __all__ = [
     "MarkAreaReviewed",
     "MarkReviewed",
     "MergeCells",
+    "NoCellError",
     "PaintPixels",
     "Part",
     "PlannedEdit",
+    "Prompt",
     "ReplaceMasks",
     "RestoreCells",
     "SmoothCells",
     "SplitByWatershed",
     "SplitCell",
+    "adopt_classes",
     "change_scheme",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_leukoseg.cells import probability_column
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from napari_leukoseg.case import Case
     from napari_leukoseg.classes import ClassScheme
 
-__all__ = ["change_scheme"]
+__all__ = ["adopt_classes", "change_scheme"]
 
 
 def change_scheme(case: Case, scheme: ClassScheme) -> None:
@@ -50,3 +51,35 @@ def change_scheme(case: Case, scheme: ClassScheme) -> None:
                 "that a model gave it under this name; add another class instead."
             )
     case.set_scheme(scheme)
+
+
+def adopt_classes(case: Case, scheme: ClassScheme) -> None:
+    """Add the classes of a model that a case lacks, so that its cells may have them.
+
+    Parameters
+    ----------
+    case : Case
+        Case to change; it is not where it has them all.
+    scheme : ClassScheme
+        Classes of the model.
+
+    Raises
+    ------
+    SettingsError
+        If a class of the model has the id of another one of the case.
+    CaseError
+        If the case cannot be written.
+    """
+    adopted = case.scheme
+    for own in scheme:
+        if own.id not in adopted:
+            keys = {known.key for known in adopted}
+            adopted = adopted.added(replace(own, key="") if own.key in keys else own)
+        elif own.id >= FIRST_OWN_CLASS and adopted[own.id].name != own.name:
+            raise SettingsError(
+                f"Class {own.id} is {own.name!r} for the model, but "
+                f"{adopted[own.id].name!r} in {case.path.name}; choose another model, "
+                "or give the case's class another id."
+            )
+    if adopted != case.scheme:
+        case.set_scheme(adopted)

@@ -9,6 +9,11 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from napari_leukoseg.errors import SettingsError
+from napari_leukoseg.segment.networks import PROMPTED
+from napari_leukoseg.stain import StainChoice
+from napari_leukoseg.training.click_prompts import (
+    ClickSettings,  # noqa: TC001 -- pydantic reads it at run time
+)
 from napari_leukoseg.training.crops import CropSettings
 from napari_leukoseg.training.losses import LossSettings, PartialLoss
 from napari_leukoseg.training.optimizing import OptimizerSettings
@@ -63,6 +68,9 @@ class TrainingConfig:
         Published weights of the encoder: `imagenet`, a name in
         `segment.networks.pretrained.PUBLISHED_WEIGHTS`, or a file; empty for
         random ones.
+    stain : str, optional
+        Stain step that pictures go through before the network, in training and
+        ever after, as `stain.StainChoice.parse` reads it; empty for none.
     image_mean, image_std : tuple of float or None, optional
         Standardization of RGB in 0 to 1, by channel; that which the
         architecture is made for if not given.
@@ -81,6 +89,9 @@ class TrainingConfig:
     keep : {'last', 'best-loss', 'best-dice'}, optional
         Epoch whose weights are the model: the last one, or the best on the
         validation crops.
+    clicks : ClickSettings or None, optional
+        How clicks are simulated, for networks that outline the one cell that a
+        person points at; none for all others.
     split, crops, losses, optimizer, schedule : optional
         Settings of these parts.
     """
@@ -93,6 +104,7 @@ class TrainingConfig:
     network: dict[str, Any] = field(default_factory=dict)
     initial: str = ""
     pretrained: str = ""
+    stain: str = ""
     image_mean: tuple[float, float, float] | None = None
     image_std: tuple[float, float, float] | None = None
     epochs: int = 30
@@ -104,6 +116,7 @@ class TrainingConfig:
     validation_crops: int = 128
     preview_crops: int = 6
     keep: Literal["last", "best-loss", "best-dice"] = "last"
+    clicks: ClickSettings | None = None
     split: SplitSettings = field(default_factory=SplitSettings)
     crops: CropSettings = field(default_factory=CropSettings)
     losses: LossSettings = field(default_factory=PartialLoss)
@@ -131,6 +144,14 @@ class TrainingConfig:
                 f"crops.outline_nuclei is {self.crops.outline_nuclei}; set it to "
                 f"{self.losses.outlines_nuclei} for the loss {self.losses.kind!r}."
             )
+        if (self.clicks is not None) != (self.architecture in PROMPTED):
+            raise SettingsError(
+                f"clicks are {'not ' * (self.clicks is None)}simulated for "
+                f"{self.architecture!r}; they are what {', '.join(PROMPTED)} learns "
+                "from, and no other architecture."
+            )
+        if self.stain:
+            StainChoice.parse(self.stain)
         self._check_data()
 
     def _check_data(self) -> None:

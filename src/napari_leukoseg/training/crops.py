@@ -264,19 +264,24 @@ class CropDataset(Dataset[Crop]):
 
     def __getitem__(self, index: int) -> Crop:
         rng = np.random.default_rng((self.seed, index))
-        if self.settings.grid and rng.random() < self.settings.grid:
-            merged, classes = self._arrange(rng)
-        else:
-            merged, classes = self._compose(rng)
+        merged, classes = self._draw_layers(rng)
         image = merged.image
         if self.settings.appearance is not None:
             colors = self._draw_colors(merged, rng)
             image = vary_appearance(image, self.settings.appearance, rng, colors)
         return to_crop(merged._replace(image=image), classes, self.settings)
 
-    def _compose(self, rng: np.random.Generator) -> tuple[Layers, dict[int, int]]:
+    def _draw_layers(self, rng: np.random.Generator) -> tuple[Layers, dict[int, int]]:
+        """Show one picture, or several in a square."""
+        if self.settings.grid and rng.random() < self.settings.grid:
+            return self._arrange(rng)
+        return self._compose(rng)
+
+    def _compose(
+        self, rng: np.random.Generator, *, around_cell: bool = False
+    ) -> tuple[Layers, dict[int, int]]:
         """Warp a picture; fill up what lies outside, and paste in a cell."""
-        layers = self._warp(self._draw(rng), rng)
+        layers = self._warp(self._draw(rng), rng, around_cell=around_cell)
         if rng.random() < self.settings.mosaic and not layers[0].inside.all():
             layers = compose(layers, self._warp(self._draw(rng), rng))
         if self._cells and rng.random() < self.settings.paste:

@@ -77,7 +77,7 @@ def start_from(network: SegmentationNetwork, name: str) -> None:
     """
     base = load_model(name)
     try:
-        network.load_state_dict(base.network.state_dict())
+        network.adopt(base.network.state_dict())
     except RuntimeError as error:
         raise ModelError(
             f"A run cannot start from {name}: its network has other layers; give a "

@@ -16,6 +16,8 @@ from napari_leukoseg.errors import DataError, ModelError, SettingsError
 from napari_leukoseg.segment.device import autocast, autocast_dtype
 from napari_leukoseg.segment.model import ModelCard
 from napari_leukoseg.training.cell_losses import class_weights
+from napari_leukoseg.training.click_prompts import simulate_prompts
+from napari_leukoseg.training.clicks import ClickCropDataset
 from napari_leukoseg.training.crops import Crop, CropDataset
 from napari_leukoseg.training.losses import LossTerms, PartialLoss, check_fit
 from napari_leukoseg.training.optimizing import (
@@ -123,8 +125,9 @@ class Trainer:
         """Prepare the crops, and the weights of the classes in them."""
         config = self.config
         length = config.epochs * config.steps_per_epoch * config.batch_size
-        self.crops = CropDataset(split.train, config.crops, length, config.seed)
-        self.validation = CropDataset(
+        source = CropDataset if config.clicks is None else ClickCropDataset
+        self.crops = source(split.train, config.crops, length, config.seed)
+        self.validation = source(
             split.validation or split.train,
             validation_settings(config.crops),
             max(config.validation_crops, config.preview_crops),
@@ -164,6 +167,29 @@ class Trainer:
         """Move the targets of a batch."""
         return Crop(*(part.to(self.device, non_blocking=True) for part in crop))
 
+    def to_seen(
+        self,
+        network: SegmentationNetwork,
+        crop: Crop,
+        *,
+        rounds: int | None,
+        seed: int,
+    ) -> torch.Tensor:
+        """Give what a network sees of a batch: colors, and clicks where it takes them.
+
+        `rounds` of corrections follow the first prompt; none draws their number.
+        """
+        image = self.to_input(crop.image)
+        if self.config.clicks is None:
+            return image
+        rng = np.random.default_rng((self.config.seed, seed, self.processes.rank))
+        with autocast(self.device, self.dtype):
+            maps = simulate_prompts(
+                network, image, crop, self.config.clicks, rng, rounds=rounds
+            )
+        seen = torch.cat([image, maps], dim=1)
+        return seen.contiguous(memory_format=torch.channels_last)
+
     def step(self, number: int, crop: Crop) -> LossTerms:
         """One optimizer step; `number` seeds its dropout and sets its rate."""
         processes, settings = self.processes, self.config.optimizer
@@ -171,8 +197,9 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(number)
         crop = self.to_device(crop)
+        seen = self.to_seen(self.network, crop, rounds=None, seed=number)
         with autocast(self.device, self.dtype):
-            output = self.network(self.to_input(crop.image))
+            output = self.network(seen)
         terms = self.config.losses(
             processes.whole_output(output),
             Crop(*(processes.whole_batch(part) for part in crop)),
@@ -231,8 +258,9 @@ class Trainer:
     @torch.no_grad()
     def predict(self, crop: Crop) -> NetworkOutput:
         """Predict a batch, which is on the device, by the averaged weights."""
+        seen = self.to_seen(self.average, crop, rounds=0, seed=0)
         with autocast(self.device, self.dtype):
-            output: NetworkOutput = self.average.eval()(self.to_input(crop.image))
+            output: NetworkOutput = self.average.eval()(seen)
         return output
 
     @torch.no_grad()
@@ -355,5 +383,6 @@ def model_card(
         image_mean=config.image_mean or network.image_mean,
         image_std=config.image_std or network.image_std,
         description=config.description,
+        stain=config.stain,
         training={"config": asdict(config)},
     )
