@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_leukoseg.cells import CountSettings, differential
+from napari_leukoseg.cells import CountSettings, Order, differential
 from napari_leukoseg.cells.differential_cells import choose_cells, scan_order
 from napari_leukoseg.classes import DEFAULT_SCHEME, CellClass, ClassScheme, Counting
 from napari_leukoseg.errors import SettingsError
@@ -127,3 +127,13 @@ def test_no_cell_at_all():
     assert differential(empty, SCHEME, CountSettings(100)).reminders == (
         "Too few white cells were found: 0 of 100.",
     )
+
+
+def test_settings_of_a_sign_off():
+    settings = CountSettings(200, Order.RANDOM, 3, 6.4)
+    signed = {"name": "A. Person", "count": {"settings": settings.to_dict()}}
+    assert CountSettings.of_sign_off(signed) == settings
+    for nothing in (None, {"count": None}, {"count": {"total": 3}}):
+        assert CountSettings.of_sign_off(nothing) == CountSettings()
+    with pytest.raises(SettingsError, match="give count, order, seed and total_wbc"):
+        CountSettings.from_dict({"number": 3})

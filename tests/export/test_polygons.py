@@ -65,7 +65,8 @@ def test_small_masks(rows, polygons):
     mask = np.array([[pixel == "#" for pixel in row] for row in rows])
     assert len(trace_polygons(mask)) == len(polygons)
     for found, expected in zip(trace_polygons(mask), polygons, strict=True):
-        for ring, points in zip(found, expected, strict=True):
+        for corners, points in zip(found, expected, strict=True):
+            ring = [tuple(corner) for corner in corners.tolist()]
             start = points.index(ring[0])
             assert ring == points[start:] + points[:start]
 

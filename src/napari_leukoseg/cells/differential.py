@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from napari_leukoseg.cells.differential_cells import CountSettings, choose_cells
@@ -233,6 +234,7 @@ def _class_count(
     )
 
 
+@lru_cache(maxsize=4096)  # an edit leaves most classes as they were
 def _exact(count: int, total: int) -> tuple[float, float]:
     """Return the Clopper-Pearson interval of a proportion."""
     # Takes half a second to import, which only those who count should pay.

@@ -12,7 +12,7 @@ import numpy as np
 from napari_leukoseg.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -82,6 +82,43 @@ class CountSettings:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> CountSettings:
+        """Build from what `to_dict` gave; what it lacks takes its default.
+
+        Raises
+        ------
+        SettingsError
+            If a value is out of range, or unknown.
+        """
+        try:
+            return cls(**data)
+        except TypeError as error:
+            raise SettingsError(
+                f"Settings of a count are not readable ({error}); give count, order, "
+                "seed and total_wbc."
+            ) from error
+
+    @classmethod
+    def of_sign_off(cls, signed_off: Mapping[str, Any] | None) -> CountSettings:
+        """Return the settings of a count that was signed off.
+
+        Parameters
+        ----------
+        signed_off : mapping or None
+            What `Case.signed_off` gives.
+
+        Returns
+        -------
+        settings : CountSettings
+            The default where nothing is signed, or the sign-off has no settings.
+        """
+        count = (signed_off or {}).get("count") or {}
+        try:
+            return cls.from_dict(count.get("settings", {}))
+        except SettingsError:
+            return cls()
 
 
 def choose_cells(

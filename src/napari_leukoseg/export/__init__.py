@@ -9,6 +9,7 @@ from napari_leukoseg.export.ome_tiff import write_ome_tiff
 from napari_leukoseg.export.ome_zarr import write_ome_zarr
 from napari_leukoseg.export.overlay import write_overlay
 from napari_leukoseg.export.palette_masks import write_palette_masks
+from napari_leukoseg.export.report import write_report
 from napari_leukoseg.export.tables import write_cell_csv, write_cell_parquet
 from napari_leukoseg.export.training_pairs import write_training_pairs
 from napari_leukoseg.export.walking import walk_cells
@@ -28,5 +29,6 @@ __all__ = [
     "write_ome_zarr",
     "write_overlay",
     "write_palette_masks",
+    "write_report",
     "write_training_pairs",
 ]

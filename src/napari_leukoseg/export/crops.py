@@ -14,6 +14,7 @@ from napari_leukoseg.export.files import (
     replaced_when_complete,
     write_errors,
 )
+from napari_leukoseg.export.progress import expect_steps, take_step
 from napari_leukoseg.geometry import Region
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def write_crops(
             _remove_crops(folder, stem, set(folders.values()))
     check_free(paths.values(), overwrite=overwrite)
     whole = Region.of_shape(case.shape)
+    expect_steps(len(ids))
     for cell_id, box in sorted(zip(ids.tolist(), boxes.tolist(), strict=True)):
         region = Region.from_bounds(*box)
         around = math.ceil(margin * max(region.height, region.width))
@@ -101,6 +103,7 @@ def write_crops(
         path = paths[cell_id]
         with replaced_when_complete(path) as partial, partial.open("wb") as file:
             Image.fromarray(picture).save(file, "PNG")
+        take_step()
     return [paths[cell_id] for cell_id in sorted(paths)]
 
 

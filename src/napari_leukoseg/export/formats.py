@@ -64,6 +64,7 @@ def export_case(
     out: Path,
     *,
     slide: SlideReader | None = None,
+    stem: str | None = None,
     margin: float = CROP_MARGIN,
     overwrite: bool = False,
 ) -> list[Path]:
@@ -81,6 +82,8 @@ def export_case(
         File, or folder if the format makes several files or a folder.
     slide : SlideReader, optional
         Slide of the case, for formats that show the picture.
+    stem : str, optional
+        Begin of the names in a folder; that of the case by default.
     margin : float, optional
         Ground around the cell of a crop, as a fraction of its longer side.
     overwrite : bool, optional
@@ -111,7 +114,7 @@ def export_case(
         return [out]
     if out.exists() and not out.is_dir():
         raise ExportError(f"{out} is a file; {to} needs a folder.")
-    stem = slide_stem(case.path)
+    stem = stem or slide_stem(case.path)
     if to is ExportFormat.PNG:
         return write_palette_masks(case, out, stem, overwrite=overwrite)
     if slide is None:

@@ -6,6 +6,8 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_leukoseg.case import CLASS_COLUMN, REVIEWED_COLUMN
 from napari_leukoseg.export.files import replaced_when_complete
 from napari_leukoseg.export.polygons import trace_polygons
@@ -14,7 +16,6 @@ from napari_leukoseg.export.walking import walk_cells
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_leukoseg.case import Case, StoredCell
@@ -88,11 +89,9 @@ def _feature(cell: StoredCell, cell_class: CellClass, slide: str) -> dict[str, A
 
 def _geometry(mask: NDArray[np.bool_], region: Region) -> dict[str, Any]:
     """Return a mask as a polygon, or as several."""
+    origin = (region.column, region.row)
     polygons = [
-        [
-            [[x + region.column, y + region.row] for x, y in [*ring, ring[0]]]
-            for ring in polygon
-        ]
+        [(np.concatenate([ring, ring[:1]]) + origin).tolist() for ring in polygon]
         for polygon in trace_polygons(mask)
     ]
     if len(polygons) == 1:

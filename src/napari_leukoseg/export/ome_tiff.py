@@ -11,6 +11,7 @@ from napari_leukoseg.export.files import SOFTWARE, replaced_when_complete
 from napari_leukoseg.export.tiles import (
     CLASSIC_TIFF_BYTES,
     TILE_PX,
+    expect_tiles,
     label_layers,
     label_tiles,
     resolution_tags,
@@ -52,7 +53,9 @@ def write_ome_tiff(case: Case, path: Path) -> None:
         replaced_when_complete(path) as partial,
         tifffile.TiffWriter(partial, ome=True, bigtiff=is_big) as writer,
     ):
-        for name, (dtype, read) in label_layers(case).items():
+        layers = label_layers(case)
+        expect_tiles(shapes, len(layers))
+        for name, (dtype, read) in layers.items():
             for level, shape in enumerate(shapes):
                 writer.write(
                     label_tiles(shape, dtype, read, level),

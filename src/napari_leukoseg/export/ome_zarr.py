@@ -14,7 +14,8 @@ from napari_leukoseg.case import LABEL_NAMES, is_case, level_shapes
 from napari_leukoseg.case.files import PARTIAL_SUFFIX, replace_path
 from napari_leukoseg.errors import ExportError
 from napari_leukoseg.export.files import write_errors
-from napari_leukoseg.export.tiles import TILE_PX, label_layers
+from napari_leukoseg.export.progress import take_step
+from napari_leukoseg.export.tiles import TILE_PX, expect_tiles, label_layers
 from napari_leukoseg.geometry import Region
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def _write(case: Case, folder: Path) -> None:
         _copy(source[str(level)], root, str(level))
     ome: dict[str, Any] = {"version": "0.5", "labels": [*LABEL_NAMES, "class"]}
     labels = root.create_group("labels", attributes={"ome": ome})
-    for name, layer in label_layers(case).items():
+    layers = label_layers(case)
+    expect_tiles(level_shapes(case.shape), len(layers))
+    for name, layer in layers.items():
         known = source[f"labels/{name if name in LABEL_NAMES else LABEL_NAMES[0]}"]
         described: dict[str, Any] = deepcopy(known.attrs.asdict())
         if name == "class":
@@ -153,6 +156,7 @@ def _write_level(
             labels = read(block, level)
             if labels.any():
                 array[block.slices] = labels
+            take_step()
 
 
 def _class_colors(scheme: ClassScheme) -> dict[str, Any]:

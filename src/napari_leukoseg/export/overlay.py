@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_leukoseg.classes import ClassScheme
     from napari_leukoseg.slide import SlideReader
 
-__all__ = ["write_overlay"]
+__all__ = ["draw_overlay", "write_overlay"]
 
 ENLARGED_BELOW_PX = 800
 """Pictures with a shorter longest side are enlarged, so that lines stay thin."""
@@ -83,13 +83,33 @@ def write_overlay(
     if max_side < 1:
         raise SettingsError(f"max_side is {max_side}; give 1 pixel or more.")
     case.check_slide(slide)
-    table = case.table()
-    counts = differential(table, case.scheme)
-    image = _scaled_picture(slide, max_side)
-    _draw_cells(image, case, table)
+    counts = differential(case.table(), case.scheme)
+    image = draw_overlay(case, slide, max_side)
     picture = Image.fromarray(with_legend(image, counts, case.scheme))
     with replaced_when_complete(path) as partial, partial.open("wb") as file:
         picture.save(file, "PNG", pnginfo=_software_tag())
+
+
+def draw_overlay(case: Case, slide: SlideReader, max_side: int) -> NDArray[np.uint8]:
+    """Return the slide with outlined cells.
+
+    Parameters
+    ----------
+    case : Case
+        Case to draw.
+    slide : SlideReader
+        Slide of the case.
+    max_side : int
+        Longest side of the picture in pixels.
+
+    Returns
+    -------
+    image : ndarray of uint8, shape (M, N, 3)
+        RGB picture.
+    """
+    image = _scaled_picture(slide, max_side)
+    _draw_cells(image, case, case.table())
+    return image
 
 
 def _software_tag() -> PngImagePlugin.PngInfo:

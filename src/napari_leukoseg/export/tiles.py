@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_leukoseg.export.progress import expect_steps, take_step
 from napari_leukoseg.geometry import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLASSIC_TIFF_BYTES",
     "TILE_PX",
+    "expect_tiles",
     "label_layers",
     "label_tiles",
     "resolution_tags",
@@ -86,7 +88,16 @@ def label_tiles(
             region = Region(row, column, TILE_PX, TILE_PX).intersection(picture)
             tile = np.zeros((TILE_PX, TILE_PX), dtype)
             tile[: region.height, : region.width] = read(region, level)
+            take_step()  # who takes the last tile may not come back
             yield tile
+
+
+def expect_tiles(shapes: Sequence[tuple[int, int]], n_layers: int) -> None:
+    """Say how many tiles some label pictures with levels of these shapes have."""
+    n_tiles = sum(
+        -(-rows // TILE_PX) * -(-columns // TILE_PX) for rows, columns in shapes
+    )
+    expect_steps(n_layers * n_tiles)
 
 
 def resolution_tags(mpp: float | None) -> dict[str, Any]:

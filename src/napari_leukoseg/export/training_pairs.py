@@ -17,6 +17,7 @@ from napari_leukoseg.export.files import (
     replaced_when_complete,
     write_errors,
 )
+from napari_leukoseg.export.progress import expect_steps, take_step
 from napari_leukoseg.export.tiles import resolution_tags
 from napari_leukoseg.export.training_windows import (
     KNOWN_MARGIN,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from napari_leukoseg.geometry import Region
     from napari_leukoseg.slide import SlideReader
 
-__all__ = ["write_training_pairs"]
+__all__ = ["source_group", "window_name", "write_training_pairs"]
 
 ENDS = (".png", "_nucleus.tif", "_cytoplasm.tif", "_class.tif", "_known.tif", ".json")
 """Ends of the names of one window's files."""
@@ -84,7 +85,9 @@ def write_training_pairs(
         cannot be written to.
     """
     case.check_slide(slide)
-    windows = {_name(stem, window, case): window for window in training_windows(case)}
+    windows = {
+        window_name(stem, window, case): window for window in training_windows(case)
+    }
     if not windows:
         raise ExportError(
             f"{case.path.name} has no reviewed cell or area to train on; review some "
@@ -96,17 +99,34 @@ def write_training_pairs(
     files = (folder / (name + end) for name in windows for end in ENDS)
     check_free(files, overwrite=overwrite)
     reviewed, margin_px = reviewed_by_id(case), KNOWN_MARGIN * median_side(case)
+    expect_steps(len(windows))
     for name, window in windows.items():
         known = known_pixels(case, window, reviewed, margin_px)
         _write_pair(case, slide, folder / name, window, known)
+        take_step()
     return [folder / f"{name}.png" for name in windows]
 
 
-def _name(stem: str, window: Region, case: Case) -> str:
-    """Return the name of a window: that of a field has no place."""
+def window_name(stem: str, window: Region, case: Case) -> str:
+    """Return the name of a window's picture: that of a field has no place.
+
+    Parameters
+    ----------
+    stem : str
+        Name of the field or slide.
+    window : Region
+        As `training_windows` gives it.
+    case : Case
+        Case to export.
+    """
     if window.bounds == (0, 0, *case.shape):
         return stem
     return f"{stem}_r{window.row}_c{window.column}"
+
+
+def source_group(case: Case) -> str:
+    """Return what pictures of one specimen share: its pseudonym, or the fingerprint."""
+    return case.specimen or case.fingerprint[:GROUP_DIGITS]
 
 
 def _write_pair(
@@ -147,7 +167,7 @@ def _write_pair(
 def _facts(case: Case, window: Region) -> dict[str, Any]:
     """Return what training should know of a window."""
     return {
-        "source_group": case.specimen or case.fingerprint[:GROUP_DIGITS],
+        "source_group": source_group(case),
         "mpp": case.mpp,
         "fingerprint": case.fingerprint,
         "region": list(window.bounds),

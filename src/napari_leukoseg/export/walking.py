@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_leukoseg.case import LABEL_NAMES, StoredCell
+from napari_leukoseg.export.progress import expect_steps, take_step
 from napari_leukoseg.geometry import Region
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["walk_cells"]
 
-BLOCK_PX = 1024
+BLOCK_PX = 2048
 """Cells whose boxes begin in one block of this side are read together."""
 
 
@@ -37,6 +38,7 @@ def walk_cells(case: Case) -> Iterator[StoredCell]:
         does not grow with the slide.
     """
     ids, boxes = case.cell_boxes()
+    expect_steps(len(ids))
     blocks = boxes[:, :2] // BLOCK_PX
     order = np.lexsort((ids, blocks[:, 1], blocks[:, 0]))
     is_new = np.any(np.diff(blocks[order], axis=0), axis=1)
@@ -62,3 +64,4 @@ def _cells_of_block(
             cytoplasm[inside] == cell_id,
             case.cell_row(cell_id),
         )
+        take_step()
