@@ -12,8 +12,10 @@ from napari_leukoseg.cli import terminal
 from napari_leukoseg.cli.differential import differential
 from napari_leukoseg.cli.evaluate import evaluate
 from napari_leukoseg.cli.export import export
+from napari_leukoseg.cli.finetune import finetune
 from napari_leukoseg.cli.info import info
 from napari_leukoseg.cli.models import models
+from napari_leukoseg.cli.report import report
 from napari_leukoseg.cli.sample import sample
 from napari_leukoseg.cli.segment import segment
 from napari_leukoseg.cli.stain import stain
@@ -41,7 +43,9 @@ app.command(no_args_is_help=True)(segment)
 app.command(no_args_is_help=True)(stain)
 app.command(no_args_is_help=True)(differential)
 app.command(no_args_is_help=True)(export)
+app.command(no_args_is_help=True)(report)
 app.command(no_args_is_help=True)(train)
+app.command(no_args_is_help=True)(finetune)
 app.command(no_args_is_help=True)(evaluate)
 app.add_typer(models)
 app.add_typer(sample)
