@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setattr(places, "cases_folder", lambda: folder / "cases")
     monkeypatch.setattr(places, "cache_folder", lambda: folder / "cache")
+    monkeypatch.setattr(places, "trainings_folder", lambda: folder / "trainings")
     monkeypatch.setattr(places, "preferences_file", lambda: folder / "preferences.json")
+    library = "napari_leukoseg.segment.library.library_folder"
+    monkeypatch.setattr(library, lambda: folder / "models")
     return folder
 
 
@@ -85,6 +89,21 @@ def open_field(session: Session, field_png: Path, wait: Any) -> Callable[[], Pat
         return field_png
 
     return open_it
+
+
+@pytest.fixture(scope="session")
+def drawn_case_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Case of another drawn field, which nobody has reviewed, beside its picture."""
+    from .drawn_cases import make_drawn_case
+
+    return make_drawn_case(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture
+def drawn_case(tmp_path: Path, drawn_case_once: Path) -> Path:
+    """Copy of that case to work on, beside its picture."""
+    folder = shutil.copytree(drawn_case_once.parent, tmp_path / "drawn")
+    return folder / drawn_case_once.name
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from napari_leukoseg.case.paths import (
 from napari_leukoseg.case.pyramid import level_shapes
 from napari_leukoseg.case.run import Run
 from napari_leukoseg.case.state import CLASS_COLUMN, REVIEWED_COLUMN
+from napari_leukoseg.case.touched import Touched
 
 __all__ = [
     "CASE_SUFFIX",
@@ -24,6 +25,7 @@ __all__ = [
     "CellChanges",
     "Run",
     "StoredCell",
+    "Touched",
     "boxes_meeting",
     "case_path",
     "is_case",

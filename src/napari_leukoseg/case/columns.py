@@ -274,11 +274,23 @@ class CellColumns:
             if column is not None and column.is_empty:
                 del self._columns[name]
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the table, sorted by cell id, ``cell_id`` first."""
+    def to_frame(self, only: Collection[str] | None = None) -> pd.DataFrame:
+        """Return the table, sorted by cell id, ``cell_id`` first.
+
+        Parameters
+        ----------
+        only : collection of str, optional
+            Columns to give besides the id; those that are not there are passed over.
+        """
         names = [
             "cell_id",
-            *(n for n in self._columns if n != "cell_id" and n[0] != "_"),
+            *(
+                name
+                for name in self._columns
+                if name != "cell_id"
+                and name[0] != "_"
+                and (only is None or name in only)
+            ),
         ]
         frame = pd.DataFrame({name: self._columns[name].to_series() for name in names})
         return frame.sort_values("cell_id", ignore_index=True)

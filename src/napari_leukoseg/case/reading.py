@@ -14,10 +14,11 @@ from napari_leukoseg.case.layout import LABEL_NAMES, CaseInfo, label_folder
 from napari_leukoseg.case.ledger import Ledger
 from napari_leukoseg.case.masks import StoredCell
 from napari_leukoseg.case.pyramid import LabelPyramid
+from napari_leukoseg.case.touched import Touched
 from napari_leukoseg.errors import CaseError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -297,10 +298,29 @@ class CaseReader:
         with self._reading() as state:
             return state.class_lut()
 
-    def table(self) -> pd.DataFrame:
-        """Return the cell table: one row a cell, sorted by ``cell_id``."""
+    def table(self, only: Collection[str] | None = None) -> pd.DataFrame:
+        """Return the cell table: one row a cell, sorted by ``cell_id``.
+
+        Parameters
+        ----------
+        only : collection of str, optional
+            Columns to give besides the id, which costs less than all; those that
+            are not there are passed over.
+        """
         with self._reading() as state:
-            return state.cells.to_frame()
+            return state.cells.to_frame(only)
+
+    @property
+    def position(self) -> int:
+        """Byte of the journal after the last commit, whichever process made it."""
+        with self._reading():
+            return self._ledger.offset
+
+    def touched_since(self, position: int) -> Touched:
+        """Return what has changed since an earlier `position`."""
+        with self._reading():
+            records = self._ledger.records(position)
+            return Touched.by_records(records, self._ledger.offset)
 
     @contextmanager
     def _reading(self) -> Iterator[CaseState]:

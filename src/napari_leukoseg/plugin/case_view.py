@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import DTypeLike, NDArray
 
-    from napari_leukoseg.case import Case
+    from napari_leukoseg.case import Case, Touched
     from napari_leukoseg.classes import ClassScheme
     from napari_leukoseg.plugin.roles import Seen
 
@@ -45,6 +45,8 @@ class Snapshot:
     ----------
     revision : int
         Revision of the case that it shows at least.
+    position : int
+        Position in the journal of the case that it shows at least.
     table : DataFrame
         Cell table.
     count : Differential
@@ -58,6 +60,7 @@ class Snapshot:
     """
 
     revision: int
+    position: int
     table: pd.DataFrame
     count: Differential
     lut: NDArray[np.uint8]
@@ -115,7 +118,7 @@ class CaseView:
             Earlier state; labels are read again only where the table has
             changed since.
         """
-        revision = self.case.revision
+        revision, position = self.case.revision, self.case.position
         lut = self.case.class_lut()
         table = self.case.table()
         if CLASS_COLUMN not in table:  # no cell yet
@@ -124,7 +127,7 @@ class CaseView:
         blocks = LabelBlocks(_CACHE_BYTES)
         if before is not None:
             blocks = before.blocks.without(_changed_regions(before.table, table))
-        snapshot = Snapshot(revision, table, count, lut, blocks, {})
+        snapshot = Snapshot(revision, position, table, count, lut, blocks, {})
         last = self._n_levels - 1
         whole = Region.of_shape(self.level_shape(last))
         for role in ROLES:
@@ -149,6 +152,81 @@ class CaseView:
         if not self.is_plain:
             for role, labels in snapshot.whole.items():
                 self._whole[role][:] = labels
+
+    def take_edit(self, touched: Touched) -> None:
+        """Take what edits have changed into the snapshot, but for its count.
+
+        A plain view's arrays stay as they are, for the caller to write what
+        `edited` yields.
+        """
+        before = self.snapshot
+        blocks = (
+            before.blocks.without(touched.boxes) if touched.boxes else before.blocks
+        )
+        self.snapshot = replace(
+            before,
+            revision=self.case.revision,
+            position=touched.position,
+            table=self._edited_table(touched),
+            lut=self.case.class_lut(),
+            blocks=blocks,
+        )
+        if not self.is_plain:
+            self._renew_coarsest(touched)
+
+    def edited(self, touched: Touched) -> Iterator[tuple[Region, dict[str, Any]]]:
+        """Yield what a plain view's arrays are to hold after edits.
+
+        Yields
+        ------
+        region : Region
+            Part of the arrays.
+        labels : dict of str to ndarray, shape (height, width) of `region`
+            By role, those that may differ.
+        """
+        for box in touched.boxes:
+            ids = [self.case.read_labels(name, box) for name in LABEL_NAMES]
+            labels = dict(zip(LABEL_NAMES, ids, strict=True))
+            yield box, {**labels, CLASSES: self._classes(*ids)}
+        for box in self._recolored(touched):
+            ids = [self._whole[name][box.slices] for name in LABEL_NAMES]
+            yield box, {CLASSES: self._classes(*ids)}
+
+    def _classes(
+        self, nucleus: NDArray[np.uint32], cytoplasm: NDArray[np.uint32]
+    ) -> NDArray[np.uint8]:
+        """Return the class of each pixel, 0 where a label is of no known cell."""
+        ids, lut = np.maximum(nucleus, cytoplasm), self.snapshot.lut
+        return np.where(ids < len(lut), lut[np.minimum(ids, len(lut) - 1)], 0)
+
+    def _recolored(self, touched: Touched) -> list[Region]:
+        """Return the boxes of cells whose class may have changed, and no pixel."""
+        rest = set(touched.cell_ids) - touched.drawn_ids
+        if CLASS_COLUMN not in touched.columns or not rest:
+            return []
+        cell_ids, boxes = self.case.cell_boxes()
+        chosen = boxes[np.isin(cell_ids, list(rest))].tolist()
+        return [Region.from_bounds(*box) for box in chosen]
+
+    def _edited_table(self, touched: Touched) -> pd.DataFrame:
+        """Return the table after edits; few columns are read anew where that does."""
+        before = self.snapshot.table
+        if touched.drawn_ids or not touched.columns <= set(before):
+            return self.case.table()
+        columns = self.case.table(touched.columns)
+        if not touched.columns <= set(columns):  # one was dropped
+            return self.case.table()
+        return before.assign(**{str(name): columns[name] for name in columns})
+
+    def _renew_coarsest(self, touched: Touched) -> None:
+        """Write into the coarsest level what edits have changed."""
+        last = self._n_levels - 1
+        for box in (*touched.boxes, *self._recolored(touched)):
+            region = box.scaled(0.5**last).intersection(
+                Region.of_shape(self.level_shape(last))
+            )
+            for role in ROLES:
+                self._whole[role][region.slices] = self.region(role, last, region)
 
     def region(self, role: str, level: int, region: Region) -> NDArray[Any]:
         """Return labels of a region inside a level; empty where they are damaged."""

@@ -57,4 +57,5 @@ def watch_clicks(
 def _is_free(viewer: ViewerModel) -> bool:
     """Whether a click would do nothing else."""
     active = viewer.layers.selection.active
-    return active is None or str(active.mode) == "pan_zoom"
+    # A layer that keeps the view from moving takes the mouse for itself.
+    return active is None or (str(active.mode) == "pan_zoom" and active.mouse_pan)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari.components import LayerList
     from numpy.typing import NDArray
 
+    from napari_leukoseg.case import Touched
     from napari_leukoseg.cells import Differential
     from napari_leukoseg.classes import ClassScheme
     from napari_leukoseg.plugin.case_view import CaseView, Snapshot
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CASE_KEY",
     "ROLE_KEY",
+    "class_colormap",
+    "edit_steps",
     "features_of",
     "find_layers",
     "forget_history",
@@ -31,6 +34,7 @@ __all__ = [
     "seen_by",
     "spatial_of",
     "write_changes",
+    "write_patch",
 ]
 
 CASE_KEY = "leukoseg_case"
@@ -201,8 +205,61 @@ def write_changes(
         yield
 
 
+def write_patch(layer: Labels, region: Region, labels: NDArray[Any]) -> None:
+    """Write what differs in a part of a plain layer, and show it.
+
+    Parameters
+    ----------
+    layer : Labels
+        Layer with an array in memory.
+    region : Region
+        Part of the array.
+    labels : ndarray, shape (height, width) of `region`
+        What it is to hold.
+    """
+    rows, columns = np.nonzero(layer.data[region.slices] != labels)
+    if not len(rows):
+        return
+    indices = (rows + region.row, columns + region.column)
+    if layer.visible and layer.loaded:
+        layer.data_setitem(indices, labels[rows, columns])
+    else:
+        layer.data[indices] = labels[rows, columns]
+
+
+def edit_steps(
+    layers: dict[str, Labels], view: CaseView, touched: Touched
+) -> Iterator[None]:
+    """Bring layers to the state after edits, a part of them a step.
+
+    Parameters
+    ----------
+    layers : dict of str to Labels
+        By role.
+    view : CaseView
+        What they show; it has taken the edits.
+    touched : Touched
+        What these have changed.
+    """
+    if not view.is_plain:
+        changed = ROLES if touched.boxes else (CLASSES,) if touched.cell_ids else ()
+        for role in layers.keys() & changed:
+            layers[role].refresh(extent=False, highlight=False)
+            yield
+        return
+    for box, labels in view.edited(touched):
+        for role in labels.keys() & layers.keys():
+            write_patch(layers[role], box, labels[role])
+        yield
+    for layer in layers.values():
+        forget_history(layer)
+
+
 def forget_history(layer: Labels) -> None:
-    """Make sure that undo does not take back what a run has written."""
-    editable = layer.editable
-    layer.editable = not editable
-    layer.editable = editable
+    """Make sure that undo does not take back what the layer was not painted with.
+
+    napari's own way, making a layer uneditable for a moment, takes the user's tool
+    away.
+    """
+    for name in ("_undo_history", "_redo_history"):
+        getattr(layer, name).clear()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_leukoseg.case import Case
+from napari_leukoseg.cells import differential
 from napari_leukoseg.plugin.case_view import CaseView, Snapshot
 from napari_leukoseg.plugin.layers import features_of
 from napari_leukoseg.plugin.roles import ROLES, Seen
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Opened", "Renewal", "open_view", "read_renewal"]
+__all__ = ["Opened", "Renewal", "open_view", "read_renewal", "read_tables"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,3 +89,10 @@ def read_renewal(
         return Renewal(snapshot, changed, None)
     features = features_of(snapshot.table, snapshot.count, view.scheme)
     return Renewal(snapshot, changed, features)
+
+
+def read_tables(view: CaseView) -> tuple[Snapshot, dict[str, pd.DataFrame]]:
+    """Return the snapshot with its cells counted, and tables; runs in a thread."""
+    snapshot = view.snapshot
+    snapshot = replace(snapshot, count=differential(snapshot.table, view.scheme))
+    return snapshot, features_of(snapshot.table, snapshot.count, view.scheme)

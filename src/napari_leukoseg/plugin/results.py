@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
-from napari.utils.events import Event
 from qtpy.QtCore import QElapsedTimer, QObject, QTimer, Signal
 
+from napari_leukoseg.plugin.layer_tables import LayerTables
 from napari_leukoseg.plugin.layers import (
     CASE_KEY,
     ROLE_KEY,
+    class_colormap,
+    edit_steps,
     find_layers,
     forget_history,
     layer_attributes,
@@ -21,15 +22,18 @@ from napari_leukoseg.plugin.layers import (
     spatial_of,
     write_changes,
 )
-from napari_leukoseg.plugin.roles import ROLES, Seen
+from napari_leukoseg.plugin.roles import CLASSES, ROLES, Seen
+from napari_leukoseg.plugin.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pandas as pd
-    from napari.components import LayerList, ViewerModel
+    from napari.components import ViewerModel
     from numpy.typing import NDArray
 
+    from napari_leukoseg.case import Touched
+    from napari_leukoseg.classes import ClassScheme
     from napari_leukoseg.plugin.background import Background
     from napari_leukoseg.plugin.case_view import CaseView, Snapshot
     from napari_leukoseg.plugin.renewals import Opened, Renewal
@@ -38,9 +42,6 @@ __all__ = ["Results"]
 
 MIN_INTERVAL_MS = 500
 """Shortest time between two refreshes of the layers."""
-
-STEP_MS = 20
-"""Pause between two steps, in which the window draws and hears the user."""
 
 _REST = 4
 """Least time between two refreshes, in units of the time that one takes: reading
@@ -85,19 +86,21 @@ class Results(QObject):
         self._viewer, self._background, self._picture = viewer, background, picture
         self.view: CaseView | None = None
         self._layers: dict[str, Labels] = {}
-        self._painted: set[str] = set()
-        self._is_running = self._is_writing = False
+        self._scheme: ClassScheme | None = None
+        self._is_running = False
         self._is_renewing = self._is_wanted = self._needs_all = False
         self._interval_ms = MIN_INTERVAL_MS
         self._since_start = QElapsedTimer()
         self._since_renewal, self._since_features = QElapsedTimer(), QElapsedTimer()
-        self._steps: deque[Iterator[None]] = deque()
-        self._stepper = QTimer(self)
-        self._stepper.setInterval(STEP_MS)
-        self._stepper.timeout.connect(self._step)
+        self._steps = Steps(self)
         self._waiter = QTimer(self)
         self._waiter.setSingleShot(True)
         self._waiter.timeout.connect(self.renew)
+        self._tables = LayerTables(
+            background, lambda: self.layers, self._steps.take, self
+        )
+        self._tables.changed.connect(self.changed)
+        self._tables.failed.connect(self.failed)
 
     @property
     def path(self) -> Path | None:
@@ -105,9 +108,25 @@ class Results(QObject):
         return None if self.view is None else self.view.case.path
 
     @property
+    def layers(self) -> dict[str, Labels]:
+        """Layers that the user has not removed, by role."""
+        mine, there = self._layers, self._viewer.layers
+        return {role: mine[role] for role in ROLES if mine.get(role) in there}
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether pixels of the layers change at this moment, painted by no person."""
+        return self._steps.is_stepping
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the layers show all that was read of the case."""
+        return self._steps.is_done and not self._is_renewing
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing is left to read or show."""
-        return not (self._is_renewing or self._is_wanted or self._steps)
+        return self.is_drawn and not (self._is_wanted or self._tables.is_active)
 
     def open(
         self,
@@ -126,7 +145,7 @@ class Results(QObject):
         on_error : callable, optional
             Gets a sentence if it cannot be; the signal `failed` tells it otherwise.
         """
-        if path == self.path and not self._painted and self._has_all_layers():
+        if path == self.path and self._has_all_layers():
             self.renew(is_final=True)
             if then is not None:
                 then()
@@ -176,9 +195,32 @@ class Results(QObject):
         before = None if self._needs_all else self.view.snapshot
         self._needs_all = False
         self._since_start.start()
-        seen = seen_by(self._present())
+        seen = seen_by(self.layers)
         read = partial(_read_renewal, self.view, seen, before, has_features)
         self._background.run(read, self._take, partial(self._fail, None))
+
+    def take_edit(self, touched: Touched) -> None:
+        """Show at once what edits of this process have changed.
+
+        Layers and table are new on return, but for pixels of a great many cells,
+        which follow in steps. The tables of the layers and the differential count
+        follow a moment after the last of several edits; then `changed` is emitted.
+
+        Parameters
+        ----------
+        touched : Touched
+            What has changed since the last state that was shown.
+        """
+        if self.view is None:
+            return
+        if touched.is_everything:
+            self.renew(is_final=True)
+            return
+        self.view.take_edit(touched)
+        if self._is_renewing:  # it may write what it read before the edit
+            self._is_wanted = self._needs_all = True
+        self._steps.take_now(edit_steps(self.layers, self.view, touched))
+        self._tables.renew_soon(self.view)
 
     def cell_at(self, world: Any) -> int:
         """Return the id of the cell at a world position, 0 where there is none."""
@@ -189,11 +231,9 @@ class Results(QObject):
 
     def close(self) -> None:
         """Stop; layers stay as they are."""
-        self._stepper.stop()
         self._waiter.stop()
-        self._steps.clear()
-        for layer in self._layers.values():
-            layer.events.paint.disconnect(self._on_paint)
+        self._tables.stop()
+        self._steps.stop()
         self._layers = {}
         if self.view is not None:
             self.view.case.close()
@@ -202,13 +242,11 @@ class Results(QObject):
         """Put a case into layers."""
         if self.view is not None:
             self.view.case.close()
-        self.view = opened.view
+        self.view, self._scheme = opened.view, opened.view.scheme
         found = find_layers(self._viewer.layers, str(self.view.case.path))
         for role in opened.painted & found.keys():
-            self._adopt(role, found[role])
-            self._painted.add(role)
-        self._set_aside_painted()
-        self._do(self._attach_steps(opened.view, opened.features, then))
+            _set_aside(found[role])
+        self._steps.take(self._attach_steps(opened.view, opened.features, then))
 
     def _attach_steps(
         self,
@@ -227,7 +265,7 @@ class Results(QObject):
                 yield from self._add_layer(view, role)
             else:
                 layer.data = view.data(role)
-                self._adopt(role, layer)
+                self._layers[role] = layer
             yield
             self._layers[role].features = features[role]
             yield
@@ -243,25 +281,24 @@ class Results(QObject):
         self._viewer.add_layer(layer)
         # A new layer takes the selection; what the user works on keeps it.
         self._viewer.layers.selection = selected & set(self._viewer.layers)
-        self._adopt(role, layer)
+        self._layers[role] = layer
         yield
         layer.visible = True
-
-    def _adopt(self, role: str, layer: Labels) -> None:
-        """Take care of a layer from now on."""
-        if self._layers.get(role) is not layer:
-            self._layers[role] = layer
-            layer.events.paint.connect(self._on_paint)
 
     def _take(self, renewal: Renewal) -> None:
         """Show what was read."""
         assert self.view is not None  # noqa: S101
+        if renewal.snapshot.revision < self.view.snapshot.revision:
+            self._is_renewing, self._needs_all = False, True  # an edit came between
+            self.renew()
+            return
         self.view.show(renewal.snapshot)
-        self._do(self._renewal_steps(self.view, renewal))
+        self._steps.take(self._renewal_steps(self.view, renewal))
 
     def _renewal_steps(self, view: CaseView, renewal: Renewal) -> Iterator[None]:
         """Bring one layer a step to the new state."""
-        for role, layer in self._present().items():
+        self._color_classes(view)
+        for role, layer in self.layers.items():
             if view.is_plain:
                 changed = renewal.changed[role]
                 yield from write_changes(layer, renewal.snapshot, role, changed)
@@ -271,11 +308,18 @@ class Results(QObject):
                 layer.refresh(extent=False, highlight=False)
                 yield
         if renewal.features is not None:
-            for role, layer in self._present().items():
+            for role, layer in self.layers.items():
                 layer.features = renewal.features[role]
                 yield
             self._since_features.start()
         self._finish()
+
+    def _color_classes(self, view: CaseView) -> None:
+        """Give the layer of classes other colors, where the scheme has others."""
+        layer = self.layers.get(CLASSES)
+        if layer is not None and view.scheme != self._scheme:
+            layer.colormap = class_colormap(view.scheme)
+        self._scheme = view.scheme
 
     def _finish(self) -> None:
         """Close a renewal."""
@@ -293,60 +337,25 @@ class Results(QObject):
         self._is_renewing = self._is_wanted = False
         (on_error or self.failed.emit)(message)
 
-    def _do(self, steps: Iterator[None]) -> None:
-        """Take steps from the next turn of the event loop on."""
-        self._steps.append(steps)
-        self._stepper.start()
-
-    def _step(self) -> None:
-        """Take one step."""
-        if not self._steps:
-            self._stepper.stop()
-            return
-        self._is_writing = True
-        try:
-            next(self._steps[0])
-        except StopIteration:
-            self._steps.popleft()
-        finally:
-            self._is_writing = False
-
-    def _present(self) -> dict[str, Labels]:
-        """Return the layers that the user has not removed."""
-        layers = self._viewer.layers
-        return {role: self._layers[role] for role in ROLES if self._has(role, layers)}
-
-    def _has(self, role: str, layers: LayerList) -> bool:
-        """Whether the viewer still has a layer."""
-        return role in self._layers and self._layers[role] in layers
-
     def _has_all_layers(self) -> bool:
         """Whether the user has removed none of the layers."""
-        return len(self._present()) == len(ROLES)
+        return len(self.layers) == len(ROLES)
 
     def _set_editable(self) -> None:
         """Allow painting on plain layers while nothing is written to them."""
         is_plain = self.view is not None and self.view.is_plain
-        for layer in self._present().values():
+        for layer in self.layers.values():
             layer.editable = is_plain and not self._is_running
 
-    def _on_paint(self, event: Event) -> None:
-        """Remember which layers a person has painted on."""
-        if not self._is_writing:
-            self._painted |= {r for r, x in self._layers.items() if x is event.source}
 
-    def _set_aside_painted(self) -> None:
-        """Leave painted layers to the person, under another name."""
-        for role in self._painted:
-            layer = self._layers.pop(role)
-            layer.events.paint.disconnect(self._on_paint)
-            layer.name = f"{layer.name}{_PAINTED_SUFFIX}"
-            layer.metadata = {
-                key: value
-                for key, value in layer.metadata.items()
-                if key not in (CASE_KEY, ROLE_KEY)
-            }
-        self._painted = set()
+def _set_aside(layer: Labels) -> None:
+    """Leave a painted layer to the person, under another name."""
+    layer.name = f"{layer.name}{_PAINTED_SUFFIX}"
+    layer.metadata = {
+        key: value
+        for key, value in layer.metadata.items()
+        if key not in (CASE_KEY, ROLE_KEY)
+    }
 
 
 def _open_view(path: Path, strangers: dict[str, NDArray[Any]]) -> Opened:
