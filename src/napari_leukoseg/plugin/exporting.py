@@ -166,6 +166,11 @@ def _to_8_bits(colors: NDArray[Any]) -> NDArray[np.uint8]:
     if colors.dtype == np.uint8:
         return np.asarray(colors, np.uint8)
     if colors.dtype.kind == "f":
+        if not np.isfinite(colors).all():
+            raise SettingsError(
+                "The layer holds values that are no numbers (NaN or infinite), which "
+                "have no brightness; replace them, by 0 for instance."
+            )
         return np.asarray(np.rint(colors.clip(0, 1) * 255), np.uint8)
     if colors.dtype.kind == "u":
         return np.asarray(colors >> (8 * colors.dtype.itemsize - 8), np.uint8)
