@@ -30,6 +30,8 @@ class SegmentJob:
         Row, column, row stop and column stop of the area; none for the whole.
     cell_diameter_px : float or None
         Typical diameter of a white cell, none to find it out.
+    stain : str or dict
+        ``model`` or ``none``, or data of a `stain.StainStep`.
     """
 
     slide: str
@@ -40,6 +42,7 @@ class SegmentJob:
     device: str = "auto"
     bounds: tuple[int, int, int, int] | None = None
     cell_diameter_px: float | None = None
+    stain: str | dict[str, Any] = "model"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `from_dict` reads back."""

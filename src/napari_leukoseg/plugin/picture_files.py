@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["PictureLevel", "load_picture", "look_up"]
+__all__ = ["PictureLevel", "layer_levels", "load_picture", "look_up"]
 
 _WHOLE_PX = 4096 * 4096
 """Pictures without a pyramid are held in memory up to this size, so that every
@@ -63,7 +63,7 @@ def load_picture(
     """
     slide = open_slide(path)
     picture = _describe_slide(slide, mpp)
-    levels = _layer_levels(slide)
+    levels = layer_levels(slide)
     attributes: dict[str, Any] = {
         "name": picture.name,
         "rgb": True,
@@ -106,7 +106,7 @@ def _describe_slide(slide: SlideReader, mpp: float | None) -> Picture:
     )
 
 
-def _layer_levels(slide: SlideReader) -> list[LevelArray | NDArray[np.uint8]]:
+def layer_levels(slide: SlideReader) -> list[LevelArray | NDArray[np.uint8]]:
     """Return lazy levels, the coarsest one in memory.
 
     napari reads the whole coarsest level when a layer is made; reading it here

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 __all__ = [
+    "DERIVED_KEY",
     "MPP_KEY",
     "PATH_KEY",
     "LayerData",
@@ -28,6 +29,9 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 PATH_KEY = "path"
 """Entry of a layer's metadata: path of the source."""
+
+DERIVED_KEY = "leukoseg_derived"
+"""Entry of the metadata of a layer that shows a picture changed, and is none itself."""
 
 MPP_KEY = "mpp"
 """Entry of a layer's metadata: µm per pixel of level 0, or none."""
@@ -76,7 +80,8 @@ def spatial(mpp: float | None) -> dict[str, Any]:
 
 def is_picture(layer: Layer) -> bool:
     """Whether a layer shows one picture that could be segmented."""
-    return isinstance(layer, Image) and layer.ndim == 2
+    is_derived = DERIVED_KEY in layer.metadata
+    return isinstance(layer, Image) and layer.ndim == 2 and not is_derived
 
 
 def layer_path(layer: Layer) -> Path | None:

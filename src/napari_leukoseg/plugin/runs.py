@@ -64,6 +64,8 @@ class RunRequest:
         As `SegmentJob`.
     case_folder : Path
         Folder of cases.
+    stain : str or dict
+        As `SegmentJob`.
     """
 
     layer: Image
@@ -73,6 +75,7 @@ class RunRequest:
     device: str
     cell_diameter_px: float | None
     case_folder: Path
+    stain: str | dict[str, Any] = "model"
 
     def to_job(self, slide: str, case: str) -> SegmentJob:
         """Return what the worker needs."""
@@ -85,6 +88,7 @@ class RunRequest:
             device=self.device,
             bounds=None if self.region is None else self.region.bounds,
             cell_diameter_px=self.cell_diameter_px,
+            stain=self.stain,
         )
 
 

@@ -36,6 +36,16 @@ _AREAS = {
     Area.VIEW: "Current view",
     Area.RECTANGLE: "Drawn rectangle",
 }
+_STAINS = {
+    "model": "As the model asks",
+    "none": "As it is",
+    "page": "As on the Stain page",
+}
+_STAIN_ROLE = Qt.ItemDataRole.UserRole + 1
+_STAIN_TIP = (
+    "Stain that the network sees; cells are measured on the picture as it is. "
+    "As the model asks: {own}."
+)
 _MAX_DIAMETER_PX = 5000
 
 
@@ -64,6 +74,7 @@ class RunForm(QWidget):
         self.model_box = narrow(QComboBox())
         self.device_box = narrow(QComboBox())
         self.area_box = narrow(QComboBox())
+        self.stain_box = narrow(QComboBox())
         self.draw_button = _button("▭", "Draw a rectangle on the picture")
         self.auto_diameter = QCheckBox("auto")
         self.diameter_box = QDoubleSpinBox()
@@ -74,8 +85,10 @@ class RunForm(QWidget):
         self._fill_device_box([])
         self._set_up_area()
         self._set_up_diameter()
+        self._set_up_stain()
         self._lay_out()
         session.client.event.connect(self._on_event)
+        session.models_changed.connect(lambda: session.client.send("hello"))
 
     @property
     def area(self) -> Area:
@@ -94,7 +107,8 @@ class RunForm(QWidget):
         Raises
         ------
         SettingsError
-            If there is no picture, no model, or nothing in the area.
+            If there is no picture, no model, nothing in the area, or nothing was
+            applied on the Stain page.
         """
         session = self._session
         if session.layer is None or session.picture is None:
@@ -115,6 +129,7 @@ class RunForm(QWidget):
             device=self.device_box.currentData(),
             cell_diameter_px=given,
             case_folder=self.case_folder,
+            stain=self._stain(),
         )
 
     def remember(self) -> None:
@@ -123,6 +138,7 @@ class RunForm(QWidget):
         preferences.model = self.model_box.currentData() or preferences.model
         preferences.device = self.device_box.currentData()
         preferences.area = str(self.area)
+        preferences.stain = self.stain_box.currentData()
         preferences.cell_diameter_px = (
             None if self.auto_diameter.isChecked() else self.diameter_box.value()
         )
@@ -133,6 +149,19 @@ class RunForm(QWidget):
         shown = path or self.case_folder
         self.case_label.setText(shown.name if path else str(shown))
         self.case_label.setToolTip(f"{shown}\n{note}".strip())
+
+    def _stain(self) -> str | dict[str, Any]:
+        """Return the stain step as a job has it."""
+        chosen: str = self.stain_box.currentData()
+        if chosen != "page":
+            return chosen
+        step = self._session.stain.applied_step(self._session.layer)
+        if step is None:
+            raise SettingsError(
+                "Nothing is applied to this picture on the Stain page; press Apply "
+                "there, or choose another stain here."
+            )
+        return step.to_dict()
 
     def _region(self) -> Region | None:
         """Return the part of the picture to segment, none for the whole."""
@@ -155,6 +184,7 @@ class RunForm(QWidget):
         form.addRow("Model", _row(self.model_box, model_button))
         form.addRow("Device", self.device_box)
         form.addRow("Area", _row(self.area_box, self.draw_button))
+        form.addRow("Stain", self.stain_box)
         form.addRow("Cell size", _row(self.auto_diameter, self.diameter_box))
         form.addRow("Case", _row(self.case_label, case_button))
 
@@ -169,6 +199,28 @@ class RunForm(QWidget):
         self.area_box.activated.connect(self._take_area)
         self.draw_button.clicked.connect(self._draw)
         self.draw_button.setVisible(self.area is Area.RECTANGLE)
+
+    def _set_up_stain(self) -> None:
+        """Fill the box of stains."""
+        for choice, title in _STAINS.items():
+            self.stain_box.addItem(title, choice)
+        self.stain_box.setAccessibleName("Stain")
+        chosen = self.stain_box.findData(self._session.preferences.stain)
+        self.stain_box.setCurrentIndex(max(0, chosen))
+        self.stain_box.activated.connect(self.changed)
+        self._session.stain.applied_changed.connect(self._follow_stain_page)
+        self.model_box.currentIndexChanged.connect(self._tell_own_stain)
+        self._tell_own_stain()
+
+    def _follow_stain_page(self) -> None:
+        """Take note that something was applied, or taken back."""
+        if self.stain_box.currentData() == "page":
+            self.changed.emit()
+
+    def _tell_own_stain(self) -> None:
+        """Say which stain step the model asks for."""
+        own = self.model_box.currentData(_STAIN_ROLE) or "none, as it is"
+        self.stain_box.setToolTip(_STAIN_TIP.format(own=own))
 
     def _set_up_diameter(self) -> None:
         """Fill the row of the cell diameter."""
@@ -205,7 +257,12 @@ class RunForm(QWidget):
         self.model_box.setCurrentIndex(max(0, chosen))
         if not hasattr(self, "_models_connected"):
             self._models_connected = True
-            self.model_box.activated.connect(self.changed)
+            self.model_box.activated.connect(self._take_model)
+
+    def _take_model(self) -> None:
+        """Take the user's choice, which holds when models are listed anew."""
+        self._session.preferences.model = self.model_box.currentData()
+        self.changed.emit()
 
     def _add_model(self, model: dict[str, Any]) -> None:
         """Add one model to the box."""
@@ -213,6 +270,8 @@ class RunForm(QWidget):
         tip = "\n".join(filter(None, (model["description"], model["name"])))
         last = self.model_box.count() - 1
         self.model_box.setItemData(last, tip, Qt.ItemDataRole.ToolTipRole)
+        self.model_box.setItemData(last, model.get("stain", ""), _STAIN_ROLE)
+        self._tell_own_stain()
 
     def _fill_device_box(self, devices: list[dict[str, Any]]) -> None:
         """List the devices of this computer."""
