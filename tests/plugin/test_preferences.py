@@ -33,6 +33,7 @@ def test_recent_files_are_unique_newest_first_and_few() -> None:
         "no json",
         "[1, 2]",
         '{"model": 3, "cell_diameter_px": -1, "recent": "x", "area": null}',
+        '{"stain_method": 1, "stain_strength": 7}',
         '{"recent": [3, {"path": 1}, {"no": "path"}], "cell_diameter_px": "many"}',
     ],
 )

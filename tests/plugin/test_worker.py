@@ -1,15 +1,20 @@
 """The worker's commands, in this process."""
 
+import base64
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from napari_leukoseg.case import Case
+from napari_leukoseg.geometry import Region
 from napari_leukoseg.plugin.jobs import SegmentJob
 from napari_leukoseg.plugin.worker import Worker
 from napari_leukoseg.slide import open_slide
+from napari_leukoseg.stain import StainChoice
 
 
 @pytest.fixture
@@ -74,6 +79,35 @@ def test_segment_writes_the_case(worker: Worker, job: SegmentJob) -> None:
     assert set(kinds[2:-1]) == {"progress"}
     with Case.open(job.case) as case:
         assert len(case.table()) == events[-1]["summary"]["n_cells"] > 0
+
+
+def test_stain_step_of_a_job_is_taken(worker: Worker, job: SegmentJob) -> None:
+    step = StainChoice.parse("reinhard:jtsc").prepared()
+    stained = json.loads(json.dumps(replace(job, stain=step.to_dict()).to_dict()))
+    for asked in (stained, replace(job, stain="none").to_dict()):
+        assert ask(worker, "segment", job=asked)[-1]["event"] == "done"
+    with Case.open(job.case) as case:
+        first, second = (run["settings"]["stain"] for run in case.provenance)
+    assert (first, second) == (step.describe(), None)
+
+
+def test_stain_standardizes_a_part_of_a_picture(
+    worker: Worker, job: SegmentJob
+) -> None:
+    step = StainChoice.parse("macenko:jtsc").prepared()
+    region = Region(10, 20, 100, 120)
+    asked = {"slide": job.slide, "step": step.to_dict(), "region": region.bounds}
+    for factor in (1.0, 0.5):
+        (event,) = ask(worker, "stain", **asked, factor=factor)
+        assert event["event"] == "done"
+        pixels = np.frombuffer(base64.b64decode(event["pixels"]), np.uint8)
+        with open_slide(job.slide) as slide, step.standardized(slide) as stained:
+            expected = stained.read_scaled(region, factor)
+        # Averaged before it is standardized, which is quicker.
+        difference = pixels.reshape(event["shape"]).astype(int) - expected
+        assert np.abs(difference).mean() < (0.5 if factor == 1.0 else 2.0)
+    (event,) = ask(worker, "stain", **{**asked, "slide": "/no/such.svs"}, factor=1.0)
+    assert (event["event"], event["is_expected"]) == ("failed", True)
 
 
 def test_cancel_ends_a_run_that_can_be_resumed(worker: Worker, job: SegmentJob) -> None:

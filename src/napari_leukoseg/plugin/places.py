@@ -6,7 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["cache_folder", "cases_folder", "preferences_file"]
+__all__ = ["cache_folder", "cases_folder", "preferences_file", "trainings_folder"]
 
 _APPLICATION = "napari-leukoseg"
 
@@ -14,6 +14,11 @@ _APPLICATION = "napari-leukoseg"
 def cases_folder() -> Path:
     """Folder of cases, unless the user chose another."""
     return Path(platformdirs.user_data_dir(_APPLICATION, appauthor=False)) / "cases"
+
+
+def trainings_folder() -> Path:
+    """Folder of fine-tuned models that the user has not decided about yet."""
+    return Path(platformdirs.user_data_dir(_APPLICATION, appauthor=False)) / "trainings"
 
 
 def cache_folder() -> Path:

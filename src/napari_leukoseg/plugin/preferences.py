@@ -23,6 +23,10 @@ MAX_RECENT = 12
 """Recent files that are remembered."""
 
 
+_PLAIN = {"str": str, "int": int, "bool": bool}
+"""Types of choices that are read as they are."""
+
+
 @dataclass(frozen=True)
 class RecentFile:
     """A slide that was opened.
@@ -55,6 +59,33 @@ class Preferences:
         Given cell diameter, none for automatic.
     case_folder : str
         Where cases go; empty for the user's data folder.
+    stain : str
+        Choice of the Segment page: ``model``, ``none`` or ``page``.
+    stain_method, stain_variant, stain_reference, stain_strength : str and float
+        Choices of the Stain page; the reference is a name or a path.
+    training_base, training_preset : str
+        Choices of the Train page.
+    training_sources : list of str
+        Cases and folders that were trained on last.
+    gallery_order : str
+        Which cells come first, a value of `review.arranging.Order`.
+    gallery_side_px : int
+        Side of a crop on the Review page.
+    gallery_contours, gallery_advance : bool
+        Whether crops are outlined, and whether the next cell is selected when one
+        has been judged.
+    tool_part : str
+        What the tools of the Review page outline: ``cell`` or ``nucleus``.
+    tool_distance_px : int
+        How far they move outlines.
+    count_size, count_order, count_seed : int and str
+        Cells of a differential count, 0 for all; their order and its seed.
+    signer : str
+        Who signed off last.
+    export_folder : str
+        Where the last export went.
+    review_sections : list of str
+        Sections of the Review page that are open.
     """
 
     open_folder: str = ""
@@ -64,6 +95,27 @@ class Preferences:
     area: str = "whole"
     cell_diameter_px: float | None = None
     case_folder: str = ""
+    stain: str = "model"
+    stain_method: str = "reinhard"
+    stain_variant: str = "smear"
+    stain_reference: str = "wright-giemsa"
+    stain_strength: float = 1.0
+    training_base: str = "default"
+    training_preset: str = "quick"
+    training_sources: list[str] = field(default_factory=list)
+
+    gallery_order: str = "least_certain"
+    gallery_side_px: int = 96
+    gallery_contours: bool = False
+    gallery_advance: bool = True
+    tool_part: str = "cell"
+    tool_distance_px: int = 2
+    count_size: int = 0
+    count_order: str = "scan"
+    count_seed: int = 0
+    signer: str = ""
+    export_folder: str = ""
+    review_sections: list[str] = field(default_factory=lambda: ["Tools"])
 
     @classmethod
     def load(cls) -> Preferences:
@@ -80,11 +132,19 @@ class Preferences:
         preferences = cls()
         for entry in fields(cls):
             value = data.get(entry.name)
-            if isinstance(value, str) and entry.type == "str":
+            kind = _PLAIN.get(str(entry.type))
+            if kind is not None and type(value) is kind:
                 setattr(preferences, entry.name, value)
         diameter = data.get("cell_diameter_px")
         if isinstance(diameter, int | float) and diameter > 0:
             preferences.cell_diameter_px = float(diameter)
+        strength = data.get("stain_strength")
+        if isinstance(strength, int | float) and 0 <= strength <= 1:
+            preferences.stain_strength = float(strength)
+        for name in ("training_sources", "review_sections"):
+            texts = data.get(name)
+            if isinstance(texts, list):
+                setattr(preferences, name, [t for t in texts if isinstance(t, str)])
         recent = data.get("recent")
         if isinstance(recent, list):
             preferences.recent = [r for r in map(_recent_file, recent) if r is not None]

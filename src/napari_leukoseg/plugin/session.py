@@ -15,6 +15,7 @@ from qtpy.QtCore import QCoreApplication, QObject, Signal
 
 from napari_leukoseg.plugin.background import Background
 from napari_leukoseg.plugin.clicks import watch_clicks
+from napari_leukoseg.plugin.export_process import ExportProcess
 from napari_leukoseg.plugin.layers import find_layers
 from napari_leukoseg.plugin.pictures import (
     MPP_KEY,
@@ -28,7 +29,14 @@ from napari_leukoseg.plugin.pictures import (
 from napari_leukoseg.plugin.preferences import Preferences
 from napari_leukoseg.plugin.rescaling import rescale_layers
 from napari_leukoseg.plugin.results import Results
+from napari_leukoseg.plugin.review.desk import ReviewDesk
+from napari_leukoseg.plugin.review.marks import SelectionMarks
+from napari_leukoseg.plugin.review.painting import Painting
+from napari_leukoseg.plugin.review.tools import Tools
 from napari_leukoseg.plugin.runs import Runs
+from napari_leukoseg.plugin.stain_desk import StainDesk
+from napari_leukoseg.plugin.stain_layers import find_stained
+from napari_leukoseg.plugin.training_run import Training
 from napari_leukoseg.plugin.worker_client import (
     ForegroundClient,
     ProcessClient,
@@ -68,6 +76,8 @@ class Session(QObject):
         A sentence about results that cannot be shown.
     cell_clicked : Signal of int
         Id of the cell that the user clicked on, 0 beside cells.
+    models_changed : Signal
+        The user's model library holds others.
     """
 
     pictures_changed = Signal()
@@ -78,6 +88,7 @@ class Session(QObject):
     results_changed = Signal()
     results_failed = Signal(str)
     cell_clicked = Signal(int)
+    models_changed = Signal()
 
     _sessions: ClassVar[WeakValueDictionary[int, Session]] = WeakValueDictionary()
 
@@ -90,11 +101,18 @@ class Session(QObject):
             ForegroundClient() if FOREGROUND_VARIABLE in os.environ else ProcessClient()
         )
         self.runs = Runs(self.client, self.background, self.results_of)
+        self.training = Training(self.background)
+        self.exports = ExportProcess(self)
         self.layer: Image | None = None
         self.picture: Picture | None = None
         self._results: WeakKeyDictionary[Image, Results] = WeakKeyDictionary()
         self._hidden: WeakSet[Layer] = WeakSet()
         self._pages: set[Hashable] = set()
+        self.desk = ReviewDesk(self)
+        self.painting = Painting(self)
+        self.marks = SelectionMarks(self)
+        self.tools = Tools(self)
+        self.stain = StainDesk(self)
         self._connect()
         self._stop_watching = watch_clicks(viewer, self._on_click)
         self.background.run(_import_libraries, _ignore, _ignore)
@@ -130,6 +148,13 @@ class Session(QObject):
             return
         self._disconnect()
         self.client.stop()
+        self.training.stop()
+        self.exports.stop()
+        self.tools.close()
+        with suppress(RuntimeError):  # the canvas may be gone
+            self.marks.close()
+        self.desk.close()
+        self.stain.close()
         self.background.close()
         with suppress(RuntimeError):  # at the end of the program Qt goes first
             for results in self._results.values():
@@ -272,11 +297,12 @@ class Session(QObject):
             self.picture_changed.emit()
 
     def _layers_over(self, layer: Image) -> list[Layer]:
-        """Return the result layers of a picture."""
-        results = self._results.get(layer)
+        """Return what lies over a picture: results, and its standardized likeness."""
+        layers, results = self.viewer.layers, self._results.get(layer)
+        stained = find_stained(layers, layer)
         if results is None or results.path is None:
-            return []
-        return list(find_layers(self.viewer.layers, str(results.path)).values())
+            return stained
+        return [*stained, *find_layers(layers, str(results.path)).values()]
 
     def _choose_default(self) -> None:
         """Choose the active picture, or the topmost one."""
@@ -357,6 +383,8 @@ def _load(
 
 
 def _import_libraries() -> None:
-    """Import what opening a picture will need; runs in a thread."""
+    """Import what opening a picture and counting need; runs in a thread."""
+    import scipy.stats  # noqa: F401
+
     import napari_leukoseg.plugin.case_view
     import napari_leukoseg.plugin.readers  # noqa: F401

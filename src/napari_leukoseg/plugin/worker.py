@@ -7,6 +7,7 @@ It ends when its input ends, so that it never outlives the viewer.
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import os
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from napari_leukoseg.case import Case
     from napari_leukoseg.pipeline import Progress, RunSummary, SegmentSettings
+    from napari_leukoseg.plugin.review.click_work import ClickWork
+    from napari_leukoseg.plugin.stain_bench import StainBench
     from napari_leukoseg.segment import Segmenter
     from napari_leukoseg.slide import SlideReader
 
@@ -52,12 +55,16 @@ class Worker:
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads or max(1, (os.cpu_count() or 2) - 1)
         self._segmenter: tuple[tuple[str, ...], Segmenter] | None = None
+        self._click_work: ClickWork | None = None
         self._cancelled: set[int] = set()
+        self._bench: tuple[str, StainBench] | None = None
         self._commands: dict[str, Callable[[Event], Iterator[Event]]] = {
             "hello": self._hello,
             "describe": self._describe,
             "estimate": self._estimate,
             "segment": self._segment,
+            "click": self._click,
+            "stain": self._stain,
         }
 
     def cancel(self, command_id: int) -> None:
@@ -96,22 +103,22 @@ class Worker:
         return {**event, "do": command.get("do"), "id": command.get("id")}
 
     def _hello(self, _: Event) -> Iterator[Event]:
-        """List the devices and the bundled models."""
+        """List the devices, the bundled models and the user's own."""
         import torch
 
-        from napari_leukoseg.segment.device import available_devices, device_name
-        from napari_leukoseg.segment.model import bundled_models
+        from napari_leukoseg.segment.device import available_devices, short_device_name
+        from napari_leukoseg.segment.library import available_models
 
         torch.set_num_threads(self._threads)
         yield {
             "event": "done",
             "devices": [
-                {"name": name, "label": device_name(torch.device(name))}
+                {"name": name, "label": short_device_name(torch.device(name))}
                 for name in available_devices()
             ],
             "models": [
                 _describe_model(name, folder)
-                for name, folder in bundled_models().items()
+                for name, folder in available_models().items()
             ],
         }
 
@@ -145,6 +152,36 @@ class Worker:
             yield {"event": "started", "case": job.case}
             steps = segment_slide(slide, segmenter, case, _settings(job))
             yield from self._drive(steps, command["id"])
+
+    def _stain(self, command: Event) -> Iterator[Event]:
+        """Standardize a part of a picture, for methods that need a network."""
+        from napari_leukoseg.stain import StainStep
+
+        step = StainStep.from_dict(command["step"])
+        region = Region.from_bounds(*command["region"])
+        bench, factor = self._bench_of(command["slide"]), float(command["factor"])
+        view = bench.read(region, factor)
+        pixels = bench.stained(step, region, factor, view)
+        text = base64.b64encode(pixels.tobytes()).decode()
+        yield {"event": "done", "pixels": text, "shape": pixels.shape}
+
+    def _bench_of(self, slide: str) -> StainBench:
+        """Return the bench of a picture, the last one if it is the same."""
+        from napari_leukoseg.plugin.stain_bench import StainBench
+
+        if self._bench is None or self._bench[0] != slide:
+            if self._bench is not None:
+                self._bench[1].close()
+            self._bench = (slide, StainBench(slide))
+        return self._bench[1]
+
+    def _click(self, command: Event) -> Iterator[Event]:
+        """Outline the cell that a person points at."""
+        from napari_leukoseg.plugin.review.click_work import ClickWork
+
+        if self._click_work is None:
+            self._click_work = ClickWork(self._threads)
+        yield {"event": "done", **self._click_work.answer(command)}
 
     def _drive(
         self, steps: Generator[Progress, None, RunSummary], command_id: int
@@ -181,9 +218,15 @@ class _Outline(NamedTuple):
 def _settings(job: SegmentJob) -> SegmentSettings:
     """Return the settings of a job as the pipeline takes them."""
     from napari_leukoseg.pipeline import SegmentSettings
+    from napari_leukoseg.stain import StainDefault, StainStep
 
     region = None if job.bounds is None else Region.from_bounds(*job.bounds)
-    return SegmentSettings(cell_diameter_px=job.cell_diameter_px, region=region)
+    stain: StainStep | StainDefault
+    if isinstance(job.stain, str):
+        stain = StainDefault(job.stain)
+    else:
+        stain = StainStep.from_dict(job.stain)
+    return SegmentSettings(job.cell_diameter_px, region, stain)
 
 
 def _open_case(path: Path, slide: SlideReader) -> Case:
@@ -195,18 +238,22 @@ def _open_case(path: Path, slide: SlideReader) -> Case:
 
 def _model_state(model: str) -> tuple[str, ...]:
     """Return what changes when a model folder is written anew."""
-    card = Path(model) / "model.json"
+    from napari_leukoseg.segment.library import resolve_model
+
+    card = resolve_model(model) / "model.json"
     return (str(card.stat().st_mtime_ns),) if card.is_file() else ()
 
 
 def _describe_model(name: str, folder: Path) -> Event:
     """Return what people want to know of a model."""
-    from napari_leukoseg.segment.model import read_card
+    from napari_leukoseg.segment.card import read_card
+    from napari_leukoseg.segment.systems import is_narrow
 
     card = read_card(folder)
     return {
         "name": name,
-        "title": card.name,
+        "title": f"{card.name} (narrow)" if is_narrow(card) else card.name,
+        "stain": card.stain,
         "description": card.description,
         "cell_diameter_px": card.cell_diameter_px,
     }

@@ -8,9 +8,12 @@ import numpy as np
 import psutil
 import pytest
 from napari.layers import Labels
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QApplication, QShortcut
 
 from napari_leukoseg.case import Case
 from napari_leukoseg.plugin.preferences import Preferences
+from napari_leukoseg.plugin.review.marks import SELECTED_NAME
 from napari_leukoseg.plugin.roles import CLASSES, ROLES
 from napari_leukoseg.plugin.session import Session
 
@@ -96,19 +99,24 @@ def test_undo_does_not_take_back_a_run(
     np.testing.assert_array_equal(nucleus.data, before)
 
 
-def test_painted_layers_are_left_to_the_person(
-    dock: LeukoSegDock, viewer: Viewer, open_field: Any, segment: Any
+def test_painted_cells_outlive_the_next_run(
+    dock: LeukoSegDock, viewer: Viewer, open_field: Any, segment: Any, wait: Any
 ) -> None:
     open_field()
     segment()
-    painted = viewer.layers["nucleus"]
-    painted.paint((5, 5), 999)
-    kept = painted.data.copy()
+    desk, nucleus = dock.session.desk, viewer.layers["nucleus"]
+    wait(lambda: desk.can_edit)
+    nucleus.paint((5, 5), 999)
+    wait(lambda: desk.undo_action == "AddCell")
+    painted = nucleus.data[5, 5]
+    assert painted == desk.table["cell_id"].max() < 999
+    assert "Nothing left to do" in segment()
+    form = dock.segment_page.form
+    form.auto_diameter.setChecked(False)
+    form.diameter_box.setValue(50)
     segment()
-    assert painted.name == "nucleus (painted)"
-    np.testing.assert_array_equal(painted.data, kept)
-    assert viewer.layers["nucleus"] is not painted
-    assert 999 not in viewer.layers["nucleus"].data
+    assert viewer.layers["nucleus"] is nucleus
+    assert nucleus.data[5, 5] == painted
 
 
 def test_click_tells_class_and_confidence(
@@ -191,7 +199,53 @@ def test_pages_lead_on(dock: LeukoSegDock, open_field: Any) -> None:
     open_field()
     assert dock.tabs.currentIndex() == 0
     dock.slide_page.next_button.click()
-    assert dock.tabs.currentIndex() == 1
+    assert dock.tabs.tabText(dock.tabs.currentIndex()) == "Segment"
+
+
+def test_tabs_are_in_the_order_of_the_work(dock: LeukoSegDock) -> None:
+    titles = [dock.tabs.tabText(index) for index in range(dock.tabs.count())]
+    assert titles == ["Slide", "Stain", "Segment", "Review", "Train"]
+    for index in range(dock.tabs.count()):
+        keys = QKeySequence(f"Alt+{index + 1}")
+        found = [s for s in dock.findChildren(QShortcut) if s.key() == keys]
+        assert len(found) == 1
+        found[0].activated.emit()
+        assert dock.tabs.currentIndex() == index
+
+
+def test_dock_is_wide_enough_for_every_page(dock: LeukoSegDock) -> None:
+    for index in range(dock.tabs.count()):
+        area = dock.tabs.widget(index)
+        page = area.widget()
+        bar = area.verticalScrollBar().sizeHint().width()
+        needed = page.minimumSizeHint().width() + bar
+        assert dock.minimumSizeHint().width() >= needed
+        assert needed <= 330, type(page).__name__
+
+
+def test_review_follows_a_run(
+    dock: LeukoSegDock, open_field: Any, segment: Any, wait: Any
+) -> None:
+    open_field()
+    segment()
+    desk, refusals = dock.session.desk, []
+    dock.session.runs.progressed.connect(lambda _: refusals.append(desk.refusal))
+    wait(lambda: desk.can_edit)
+    cell_id = int(desk.table["cell_id"][0])
+    dock.show_page(dock.review_page)
+    desk.select((cell_id,))
+    dock.review_page.assign(5)
+    assert int(desk.table["class_id"][0]) == 5
+    # The next run may write at once, and leaves what was reviewed alone.
+    form = dock.segment_page.form
+    form.auto_diameter.setChecked(False)
+    form.diameter_box.setValue(50)
+    assert "Nothing left" not in segment()
+    assert any("run is writing" in refusal for refusal in refusals)
+    wait(lambda: desk.can_edit)
+    by_id = desk.table.set_index("cell_id")
+    assert by_id["class_id"][cell_id] == 5
+    assert by_id["reviewed"][cell_id]
 
 
 def test_closing_the_viewer_ends_the_worker_and_leaves_a_case(
@@ -212,3 +266,17 @@ def test_closing_the_viewer_ends_the_worker_and_leaves_a_case(
     assert not worker.is_running()
     with Case.open(home / "cases" / "field.leukoseg.zarr") as case:
         assert case.revision >= 0
+
+
+def test_closing_takes_the_rings_of_selected_cells_away(
+    viewer: Viewer, dock: LeukoSegDock, session: Session, open_field: Any, segment: Any
+) -> None:
+    open_field()
+    segment()
+    ids = session.desk.table["cell_id"].tolist()
+    session.desk.select(ids)
+    QApplication.processEvents()
+    assert len(viewer.layers[SELECTED_NAME].data) == len(ids)
+    session.leave("test")
+    viewer.window.remove_dock_widget(dock)
+    assert len(viewer.layers[SELECTED_NAME].data) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QComboBox, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_leukoseg.plugin.session import Session
@@ -45,9 +45,27 @@ class Panel(QWidget):
         return bool(super().event(event))
 
 
+class _PageArea(QScrollArea):
+    """Area that is never narrower than its page, which does not scroll sideways."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return room for the page with a scroll bar beside it."""
+        hint, page = super().minimumSizeHint(), self.widget()
+        if page is None:
+            return hint
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(page.minimumSizeHint().width() + bar, hint.height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Take note when the page needs another width."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
+
 def scrolled(page: QWidget) -> QScrollArea:
     """Return a page in an area that scrolls when the window is low."""
-    area = QScrollArea()
+    area = _PageArea()
     area.setWidget(page)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
