@@ -3,7 +3,8 @@
 `python bundle_model.py ROOT RUN FIGURES OUT [CONFIG]`: data root, run folder,
 file that `leukoseg evaluate --json` wrote for its model, and the folder of the
 bundled model. Also writes a record of the run beside the configurations, and prints
-the rows of README's table.
+the rows of README's table. Where FIGURES is `none`, the card has the figures of the
+crops that the last epoch was judged by, and says so.
 """
 
 import csv
@@ -21,6 +22,8 @@ from napari_leukoseg.training.sources import digest_data
 
 TRAINING = Path(__file__).parents[1]
 CONFIG = TRAINING / "configs" / "default.yaml"
+
+NO_FIGURES = Path("none")
 
 LICENSES = {
     "jtsc": "GPL-3.0 repository; cite Zheng et al., Micron 107, 2018",
@@ -76,6 +79,25 @@ def card_metrics(evaluation: dict) -> dict:
     return metrics
 
 
+def crop_metrics(epoch: dict) -> dict:
+    """Figures of the last epoch, for a model that no test part was spent on."""
+    names = ("cell_dice", "nucleus_dice", "class_accuracy")
+    return {
+        "protocol": "Crops of the validation part at the working scale, pixel by pixel "
+        "and cell by cell; not the whole pipeline.",
+        "part": "validation",
+        "crops": {n: round(float(epoch[n]), 4) for n in names if epoch[n] != "nan"},
+    }
+
+
+def read_figures(path: Path, model) -> dict:
+    """What `leukoseg evaluate` found for a model."""
+    evaluation = json.loads(path.read_text(encoding="utf-8"))
+    if evaluation["model"]["weights_sha256"] != model.card.weights_sha256:
+        raise DataError(f"{path} tells of another model than {model.card.name}.")
+    return evaluation
+
+
 def readme_row(name: str, found: dict) -> str:
     """One line of README's table."""
     figures = found["figures"]
@@ -89,10 +111,9 @@ def main(
     config = load_config(config_path)
     with (run / "log.csv").open(newline="") as file:
         epochs = list(csv.DictReader(file))
-    evaluation = json.loads(figures_path.read_text(encoding="utf-8"))
     model = load_model(run / "model")
-    if evaluation["model"]["weights_sha256"] != model.card.weights_sha256:
-        raise DataError(f"{figures_path} tells of another model than {run / 'model'}.")
+    is_measured = figures_path != NO_FIGURES
+    evaluation = read_figures(figures_path, model) if is_measured else {}
     training = {
         "data": {
             kind: {"sha256": digest, "license": LICENSES[kind.split("-")[0]]}
@@ -110,15 +131,15 @@ def main(
         name=out.name,
         description=config.description.strip(),
         training=training,
-        metrics=card_metrics(evaluation),
+        metrics=card_metrics(evaluation) if evaluation else crop_metrics(epochs[-1]),
     )
     saved = save_model(out, model.network, card)
     record = {
         "config": config_path.name,
         "config_text": config_path.read_text(),
         "training": training,
-        "protocol": evaluation["protocol"],
-        "sets": evaluation["sets"],
+        "protocol": evaluation.get("protocol"),
+        "sets": evaluation.get("sets", {}),
         "weights_sha256": saved.card.weights_sha256,
         "versions": {
             "python": platform.python_version(),
@@ -129,7 +150,7 @@ def main(
     path = TRAINING / "records" / f"{out.name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    for name, found in evaluation["sets"].items():
+    for name, found in record["sets"].items():
         print(readme_row(name, found))
 
 
