@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import json
+import signal
 import sys
 import threading
 import time
@@ -23,6 +24,8 @@ MIN_INTERVAL_S = 0.1
 
 def main() -> None:
     """Carry out one job."""
+    # Ignored where the program was started in the background, and so would a cancel be.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     job = ExportJob(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_listen, daemon=True).start()
     try:

@@ -7,6 +7,7 @@ import shutil
 import time
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -31,7 +32,6 @@ from napari_leukoseg.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
-    from pathlib import Path
 
     from napari_leukoseg.classes import ClassScheme
     from napari_leukoseg.segment.model import ModelCard
@@ -353,14 +353,15 @@ def plain_figures(figures: EpochFigures) -> Mapping[str, float | None]:
 def peak_memory_mb() -> float:
     """Return the most memory that this process has had, in MB; now, if not known."""
     info: Any = psutil.Process().memory_info()
-    peak = getattr(info, "peak_wset", None)
-    if peak is None:
-        try:
-            import resource
-            import sys
-
-            usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            peak = usage if sys.platform == "darwin" else usage * 1024
-        except ImportError:
-            peak = info.rss
+    peak = getattr(info, "peak_wset", None) or _peak_on_linux() or info.rss
     return round(float(peak) / 2**20, 1)
+
+
+def _peak_on_linux() -> int | None:
+    """Return the peak in bytes; that of `resource` counts the parent's memory too."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return None
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
