@@ -24,7 +24,7 @@ from napari_leukoseg.evaluate import EvaluateSettings, evaluate_model, given_cla
 from napari_leukoseg.geometry import Region
 from napari_leukoseg.pipeline import make_plan
 from napari_leukoseg.segment import Segmenter, load_segmenter
-from napari_leukoseg.segment.model import bundled_folder
+from napari_leukoseg.segment.model import bundled_models
 from napari_leukoseg.segment.scale import CellScale
 from napari_leukoseg.training.bootstrap import Figure
 from napari_leukoseg.training.selection import DataFolder
@@ -189,7 +189,7 @@ def table(results: dict) -> str:
 
 def main(root: Path, out: Path, page: Path | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    names = [name for name in NETWORKS if (bundled_folder() / name).is_dir()]
+    names = [name for name in NETWORKS if name in bundled_models()]
     results = {name: result_of(name, root, out) for name in track(names)}
     lines = table(results)
     print(lines)
