@@ -19,7 +19,11 @@ from napari_leukoseg.stain import Method, StainChoice, StainDefault
 from napari_leukoseg.training.selection import DataFolder
 
 LODO = Path(__file__).parents[1] / "records" / "lodo"
-SETS = ("jtsc", "cellavision", "bcisc", "bccd")
+SETS = tuple(
+    name
+    for name in ("jtsc", "cellavision", "bcisc", "bccd")
+    if (LODO / f"without-{name}").is_dir()
+)
 FIGURES = {
     "cell_dice_per_picture": "cell",
     "nucleus_dice_per_picture": "nucleus",
