@@ -15,7 +15,7 @@ from napari_leukoseg.errors import SettingsError
 if TYPE_CHECKING:
     from napari_leukoseg.cells import Agreement, ClassCount, Differential
 
-__all__ = ["CountOrder", "differential"]
+__all__ = ["CountOrder", "OrderOption", "SeedOption", "WbcOption", "differential"]
 
 
 class CountOrder(StrEnum):
@@ -23,6 +23,23 @@ class CountOrder(StrEnum):
 
     SCAN = "scan"
     RANDOM = "random"
+
+
+OrderOption = Annotated[
+    CountOrder,
+    typer.Option(
+        help="Which cells a count takes: the first of a meander over the smear, "
+        "or a random draw."
+    ),
+]
+SeedOption = Annotated[int, typer.Option(metavar="N", help="Of the random draw.")]
+WbcOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="White cells in 10⁹ per liter of blood, for absolute counts.",
+    ),
+]
 
 
 def differential(
@@ -38,21 +55,9 @@ def differential(
             metavar="N", help="White cells to count: 100, 200, 500; all if absent."
         ),
     ] = None,
-    order: Annotated[
-        CountOrder,
-        typer.Option(
-            help="Which cells a count takes: the first of a meander over the smear, "
-            "or a random draw."
-        ),
-    ] = CountOrder.SCAN,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the random draw.")] = 0,
-    wbc: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X",
-            help="White cells in 10⁹ per liter of blood, for absolute counts.",
-        ),
-    ] = None,
+    order: OrderOption = CountOrder.SCAN,
+    seed: SeedOption = 0,
+    wbc: WbcOption = None,
 ) -> None:
     """Count the cells of a case by class, with exact 95 % intervals."""
     from napari_leukoseg.case import Case

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_leukoseg.cli.differential import CountOrder
+from napari_leukoseg.cli.differential import (
+    CountOrder,
+    OrderOption,
+    SeedOption,
+    WbcOption,
+)
 from napari_leukoseg.cli.terminal import say
 from napari_leukoseg.errors import ExportError, SettingsError
 
@@ -50,21 +55,9 @@ def report(
             help="White cells to count; as signed off if absent, else all.",
         ),
     ] = None,
-    order: Annotated[
-        CountOrder,
-        typer.Option(
-            help="Which cells a count takes: the first of a meander over the smear, "
-            "or a random draw."
-        ),
-    ] = CountOrder.SCAN,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the random draw.")] = 0,
-    wbc: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X",
-            help="White cells in 10⁹ per liter of blood, for absolute counts.",
-        ),
-    ] = None,
+    order: OrderOption = CountOrder.SCAN,
+    seed: SeedOption = 0,
+    wbc: WbcOption = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file if it is there.")
     ] = False,
