@@ -7,22 +7,21 @@ writes a record of the run beside the configurations.
 
 import csv
 import json
-import platform
 import sys
-from dataclasses import asdict, replace
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from bundle_model import LICENSES, TRAINING
+from bundle_model import TRAINING, training_facts
 
+from napari_leukoseg.evaluate import describe_versions
 from napari_leukoseg.stain.colorizer import load_colorizer, save_colorizer
 from napari_leukoseg.stain.colorizer_base import paint
 from napari_leukoseg.training.colorizing import STAINED
 from napari_leukoseg.training.colorizing_config import load_any_config
 from napari_leukoseg.training.colorizing_crops import ColorCropDataset
-from napari_leukoseg.training.sources import digest_data, load_split
+from napari_leukoseg.training.sources import load_split
 
 CONFIG = TRAINING / "configs" / "colorizer.yaml"
 
@@ -70,18 +69,7 @@ def main(root: Path, run: Path, out: Path, config_path: Path = CONFIG) -> None:
         name: judge(colorizer.network, samples, config, spread)
         for name, samples in sets.items()
     }
-    training = {
-        "data": {
-            kind: {"sha256": digest, "license": LICENSES[kind.split("-")[0]]}
-            for kind, digest in digest_data(config, root).items()
-        },
-        "split": asdict(config.split),
-        "seed": config.seed,
-        "epochs": len(epochs),
-        "steps": len(epochs) * config.steps_per_epoch,
-        "batch_size": config.batch_size,
-        "hours": round(sum(float(row["seconds"]) for row in epochs) / 3600, 2),
-    }
+    training = training_facts(config, root, epochs)
     card = replace(
         colorizer.card,
         name=out.name,
@@ -97,10 +85,7 @@ def main(root: Path, run: Path, out: Path, config_path: Path = CONFIG) -> None:
         "protocol": PROTOCOL,
         "sets": figures,
         "weights_sha256": saved.weights_sha256,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("napari-leukoseg", "torch", "numpy")},
-        },
+        "versions": describe_versions(),
         "epochs": epochs,
     }
     path = TRAINING / "records" / f"{out.name}.json"

@@ -9,13 +9,12 @@ crops that the last epoch was judged by, and says so.
 
 import csv
 import json
-import platform
 import sys
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 
 from napari_leukoseg.errors import DataError
+from napari_leukoseg.evaluate import describe_versions
 from napari_leukoseg.segment.model import load_model, save_model
 from napari_leukoseg.training.config import load_config
 from napari_leukoseg.training.sources import digest_data
@@ -98,6 +97,22 @@ def read_figures(path: Path, model) -> dict:
     return evaluation
 
 
+def training_facts(config, root: Path, epochs: list) -> dict:
+    """What a card tells of a run: data with digests and licenses, split, length."""
+    return {
+        "data": {
+            kind: {"sha256": digest, "license": LICENSES[kind.split("-")[0]]}
+            for kind, digest in digest_data(config, root).items()
+        },
+        "split": asdict(config.split),
+        "seed": config.seed,
+        "epochs": len(epochs),
+        "steps": len(epochs) * config.steps_per_epoch,
+        "batch_size": config.batch_size,
+        "hours": round(sum(float(row["seconds"]) for row in epochs) / 3600, 2),
+    }
+
+
 def readme_row(name: str, found: dict) -> str:
     """One line of README's table."""
     figures = found["figures"]
@@ -114,18 +129,7 @@ def main(
     model = load_model(run / "model")
     is_measured = figures_path != NO_FIGURES
     evaluation = read_figures(figures_path, model) if is_measured else {}
-    training = {
-        "data": {
-            kind: {"sha256": digest, "license": LICENSES[kind.split("-")[0]]}
-            for kind, digest in digest_data(config, root).items()
-        },
-        "split": asdict(config.split),
-        "seed": config.seed,
-        "epochs": len(epochs),
-        "steps": len(epochs) * config.steps_per_epoch,
-        "batch_size": config.batch_size,
-        "hours": round(sum(float(row["seconds"]) for row in epochs) / 3600, 2),
-    }
+    training = training_facts(config, root, epochs)
     card = replace(
         model.card,
         name=out.name,
@@ -141,10 +145,7 @@ def main(
         "protocol": evaluation.get("protocol"),
         "sets": evaluation.get("sets", {}),
         "weights_sha256": saved.card.weights_sha256,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("napari-leukoseg", "torch", "numpy")},
-        },
+        "versions": describe_versions(),
         "epochs": epochs,
     }
     path = TRAINING / "records" / f"{out.name}.json"

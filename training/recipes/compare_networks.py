@@ -22,10 +22,9 @@ from rich.progress import track
 
 from napari_leukoseg.evaluate import EvaluateSettings, evaluate_model, given_classes
 from napari_leukoseg.geometry import Region
-from napari_leukoseg.pipeline import make_plan
 from napari_leukoseg.segment import Segmenter, load_segmenter
 from napari_leukoseg.segment.model import bundled_models
-from napari_leukoseg.segment.scale import CellScale
+from napari_leukoseg.segment.tiling import plan_tiles
 from napari_leukoseg.training.bootstrap import Figure
 from napari_leukoseg.training.selection import DataFolder
 from napari_leukoseg.training.summary import summarize
@@ -95,20 +94,19 @@ def evaluated(name: str, segmenter: Segmenter, sets: tuple, root: Path) -> dict:
 
 def seconds_per_field(segmenter: Segmenter) -> float:
     """Shortest time of the network on a field of 2048x1536 pixels."""
-    area = Region.of_shape(FIELD_PX)
-
-    class Shape:
-        shape = FIELD_PX
-
-    plan = make_plan(Shape(), segmenter, area, CellScale(FIELD_CELL_PX, "given"))
-    windows = [
-        np.full((segmenter.window_px, segmenter.window_px, 3), 200, np.uint8)
-        for _ in plan.tiles
-    ]
+    plan = plan_tiles(
+        FIELD_PX,
+        Region.of_shape(FIELD_PX),
+        cell_diameter_px=FIELD_CELL_PX,
+        working_diameter_px=segmenter.card.cell_diameter_px,
+        window_px=segmenter.window_px,
+        batch_size=segmenter.batch_size,
+    )
+    window = np.full((segmenter.window_px, segmenter.window_px, 3), 200, np.uint8)
     seconds = []
     for _ in range(REPEATS):
         began = time.perf_counter()
-        for window in windows:
+        for _ in plan.tiles:
             segmenter.predict([window])
         seconds.append(time.perf_counter() - began)
     return min(seconds)
