@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from napari_leukoseg.case import Case
 from napari_leukoseg.errors import CaseError, SettingsError
@@ -23,10 +24,14 @@ from napari_leukoseg.pipeline import (
 )
 from napari_leukoseg.segment import Segmenter, load_segmenter
 from napari_leukoseg.segment.model import Model
+from napari_leukoseg.segment.screening import ScreenSettings
 from napari_leukoseg.slide import SlideReader, open_slide
 from napari_leukoseg.stain import StainChoice, StainDefault, StainStep
 from napari_leukoseg.synthetic import DrawnRegion, SmearSettings, write_field
 from napari_leukoseg.training.metrics import dice, match_cells
+
+SEARCH = ScreenSettings(min_area_px=1)
+"""Searches whatever the size."""
 
 SMALL_WINDOW_CELLS = 5.0
 """Side of a window in cell diameters that leaves two for the core."""
@@ -143,40 +148,53 @@ def test_a_finished_run_is_not_repeated(
 
 
 KILLED = """
-import sys
+import sys, time
 from napari_leukoseg.case import Case
 from napari_leukoseg.pipeline import SegmentSettings, segment_slide
 from napari_leukoseg.segment import load_segmenter
+from napari_leukoseg.segment.screening import ScreenSettings
 from napari_leukoseg.slide import open_slide
 picture, folder, model = sys.argv[1:]
 segmenter = load_segmenter(model, "cpu")
 segmenter.window_px = {window_px}
+settings = SegmentSettings(screen={screen})
 with open_slide(picture) as slide, Case.create(folder, slide) as case:
-    for progress in segment_slide(slide, segmenter, case, SegmentSettings()):
-        print(progress.done, flush=True)
+    for progress in segment_slide(slide, segmenter, case, settings):
+        if progress.stage == "segment" and progress.done:
+            print(progress.done, flush=True)
+            time.sleep(600)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.parametrize(
+    ("name", "screen"), [("field_png", None), ("sparse_png", SEARCH)]
+)
 def test_a_killed_process_leaves_a_case_that_resumes(
-    field_png: Path, tiled: Segmenter, color_model: Path, tmp_path: Path
+    request: pytest.FixtureRequest,
+    tiled: Segmenter,
+    color_model: Path,
+    tmp_path: Path,
+    name: str,
+    screen: ScreenSettings | None,
 ) -> None:
+    picture = request.getfixturevalue(name)
     path = tmp_path / "killed.leukoseg.zarr"
-    program = KILLED.format(window_px=tiled.window_px)
-    command = [sys.executable, "-c", program, field_png, path, color_model]
+    settings = SegmentSettings(screen=screen)
+    program = KILLED.format(window_px=tiled.window_px, screen=screen)
+    command = [sys.executable, "-c", program, picture, path, color_model]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            if int(line) >= 1:
-                os.kill(process.pid, signal.SIGKILL)
-                break
-    with open_slide(field_png) as slide:
+        assert int(process.stdout.readline()) >= 1
+        os.kill(process.pid, signal.SIGKILL)
+    with open_slide(picture) as slide:
         with Case.create(tmp_path / "whole.leukoseg.zarr", slide) as case:
-            run(slide, tiled, case)
+            run(slide, tiled, case, settings)
             expected = labels_of(case)
         with Case.open(path) as case:
-            progress, _ = run(slide, tiled, case)
-            assert progress[1].done >= 1  # finished tiles are not repeated
+            progress, _ = run(slide, tiled, case, settings)
+            resumed = next(step for step in progress if step.stage == "segment")
+            assert resumed.done >= 1  # finished tiles are not repeated
             for ours, theirs in zip(labels_of(case), expected, strict=True):
                 np.testing.assert_array_equal(ours, theirs)
 
@@ -331,3 +349,105 @@ def test_the_step_of_the_model_is_taken_unless_told_not_to(
         run(slide, segmenter, case)
         run(slide, segmenter, case, SegmentSettings(stain=StainDefault.NONE))
         assert stains_of(case) == ["Reinhard → jtsc", None]
+
+
+@pytest.fixture(scope="module")
+def sparse_png(
+    tmp_path_factory: pytest.TempPathFactory, field_settings: SmearSettings
+) -> Path:
+    """Return a field with few white cells among many red ones."""
+    path = tmp_path_factory.mktemp("sparse") / "sparse.png"
+    settings = replace(field_settings, shape=(1400, 1100), white_cell_fraction=0.006)
+    for _ in write_field(path, settings):
+        pass
+    return path
+
+
+def test_a_searched_slide_loses_no_cell_and_saves_most_of_the_work(
+    sparse_png: Path, segmenter: Segmenter, tmp_path: Path
+) -> None:
+    segmenter.window_px = 256
+    found, shares = [], []
+    with open_slide(sparse_png) as slide:
+        for name, screen in (("whole", None), ("searched", SEARCH)):
+            with Case.create(tmp_path / f"{name}.leukoseg.zarr", slide) as case:
+                run(slide, segmenter, case, SegmentSettings(screen=screen))
+                shares.append(case.provenance[-1]["settings"]["searched_share"])
+                found.append(np.maximum(*labels_of(case)).astype(np.int64))
+    whole, searched = found
+    assert len(np.unique(whole)) > 3
+    assert shares[0] == 1
+    assert shares[1] < 0.3
+    assert len(np.unique(whole)) == len(np.unique(searched))
+    assert len(match_cells(whole, searched)) == len(np.unique(whole)) - 1
+    # Windows begin between working pixels, so borders move by parts of one.
+    assert dice(whole > 0, searched > 0) > 0.97
+
+
+def test_a_searched_run_resumes_to_the_same_case(
+    sparse_png: Path, segmenter: Segmenter, tmp_path: Path
+) -> None:
+    segmenter.window_px = 256
+    settings = SegmentSettings(screen=SEARCH)
+    with open_slide(sparse_png) as slide:
+        with Case.create(tmp_path / "whole.leukoseg.zarr", slide) as case:
+            _, summary = run(slide, segmenter, case, settings)
+            expected, table = labels_of(case), case.table()
+        assert summary.n_tiles > 1
+        path = tmp_path / "cut.leukoseg.zarr"
+        with Case.create(path, slide) as case:
+            steps = segment_slide(slide, segmenter, case, settings)
+            while next(steps).done < 1:
+                pass
+            steps.close()
+        with Case.open(path) as case:
+            progress, _ = run(slide, segmenter, case, settings)
+            assert next(p for p in progress if p.stage == "segment").done >= 1
+            assert len(case.provenance) == 1
+            for ours, theirs in zip(labels_of(case), expected, strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+            assert case.table().equals(table)
+
+
+def test_nothing_is_predicted_where_nothing_is_stained(
+    segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "glass.png"
+    Image.new("RGB", (500, 400), (240, 235, 230)).save(path)
+    monkeypatch.setattr(segmenter, "predict", None)
+    settings = SegmentSettings(cell_diameter_px=60.0, screen=SEARCH)
+    with (
+        open_slide(path) as slide,
+        Case.create(tmp_path / "a.leukoseg.zarr", slide) as case,
+    ):
+        progress, summary = run(slide, segmenter, case, settings)
+        assert (summary.n_tiles, summary.n_cells) == (0, 0)
+        assert case.provenance[-1]["finished"] is not None
+    assert [step.stage for step in progress] == ["scale", "screen", "segment", "finish"]
+
+
+def test_small_and_dense_areas_are_predicted_everywhere(
+    field_png: Path, segmenter: Segmenter, tmp_path: Path
+) -> None:
+    found, runs = [], []
+    with open_slide(field_png) as slide:
+        for number, screen in enumerate((None, ScreenSettings(), SEARCH)):
+            with Case.create(tmp_path / f"{number}.leukoseg.zarr", slide) as case:
+                run(slide, segmenter, case, SegmentSettings(screen=screen))
+                found.append(labels_of(case))
+                runs.append(case.provenance[-1]["settings"])
+    for labels in found[1:]:
+        np.testing.assert_array_equal(labels, found[0])
+    assert [run["screen"] is None for run in runs] == [True, True, False]
+    assert {run["searched_share"] for run in runs} == {1.0}
+
+
+def test_a_search_shortens_what_a_run_will_cost(
+    field_png: Path, segmenter: Segmenter
+) -> None:
+    with open_slide(field_png) as slide:
+        searched, whole = (
+            estimate_seconds(slide, segmenter, SegmentSettings(screen=screen))
+            for screen in (SEARCH, None)
+        )
+        assert 0 < searched < whole

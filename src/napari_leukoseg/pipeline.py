@@ -13,6 +13,7 @@ from napari_leukoseg.cells import measure_cell
 from napari_leukoseg.correct import adopt_classes
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.geometry import MAX_CELL_PX, MIN_CELL_PX, WHITE_CELL_UM, Region
+from napari_leukoseg.segment.screening import ScreenSettings
 from napari_leukoseg.stain import StainDefault, StainStep
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from napari_leukoseg.segment import Segmenter
     from napari_leukoseg.segment.instances import Prediction
     from napari_leukoseg.segment.scale import CellScale
-    from napari_leukoseg.segment.systems import SeenSlide
     from napari_leukoseg.segment.tiling import Tile, TilePlan
     from napari_leukoseg.slide import SlideReader
 
@@ -40,6 +40,10 @@ IN_FLIGHT = 2
 OVERHEAD = 1.2
 """Whole pipeline over the network alone, for the estimate of time."""
 
+SEARCHED_SHARE = 0.35
+"""Work left after a search, for the estimate of time: that of a smear where white
+cells cover a hundredth."""
+
 
 @dataclass(frozen=True)
 class SegmentSettings:
@@ -55,11 +59,15 @@ class SegmentSettings:
         How the slide is standardized before the network sees it; by default as
         the model's card says. Cells are measured on the slide as it is, so that
         colors are those of the specimen, and the same after an edit.
+    screen : ScreenSettings, optional
+        How large slides are searched for places worth the network's time; none
+        to have it look everywhere.
     """
 
     cell_diameter_px: float | None = None
     region: Region | None = None
     stain: StainStep | StainDefault = StainDefault.MODEL
+    screen: ScreenSettings | None = field(default_factory=ScreenSettings)
 
     def __post_init__(self) -> None:
         diameter = self.cell_diameter_px
@@ -68,6 +76,11 @@ class SegmentSettings:
                 f"A cell diameter of {diameter:g} pixels is out of range; give "
                 f"{MIN_CELL_PX:g} to {MAX_CELL_PX:g}."
             )
+
+    def screen_of(self, area: Region) -> ScreenSettings | None:
+        """How an area is to be searched, none if it is not."""
+        screen = self.screen
+        return screen if screen is not None and screen.applies_to(area) else None
 
     def area_of(self, slide: SlideReader) -> Region:
         """Area to segment, checked against the slide."""
@@ -90,9 +103,9 @@ class Progress:
     Parameters
     ----------
     stage : str
-        ``scale``, ``segment`` or ``finish``.
+        ``scale``, ``screen``, ``segment`` or ``finish``.
     done, total : int
-        Tiles finished, and all of them.
+        Tiles finished, and all of them; pieces of the slide in ``screen``.
     seconds_left : float or None
         Estimate, once there is one.
     n_cells : int
@@ -165,7 +178,8 @@ def segment_slide(
     Yields
     ------
     progress : Progress
-        After the scale is known, after each tile, and at the end.
+        Before the scale is looked for, while a large slide is searched, after
+        each tile, and at the end.
 
     Returns
     -------
@@ -182,20 +196,23 @@ def segment_slide(
         If the slide does not show how it is stained, and the user asked for a
         stain step. One that only the model asks for is left out with a notice.
     """
+    from napari_leukoseg.segment.scale import recorded_scale
+    from napari_leukoseg.segment.systems import see_slide
+
     began = time.monotonic()
     case.check_slide(slide)
     adopt_classes(case, segmenter.card.scheme)
     area = settings.area_of(slide)
-    seen = show_slide(slide, segmenter, settings)
+    seen = see_slide(slide, segmenter.card, settings.stain, segmenter.device)
     request = describe_request(slide, segmenter, area, settings, seen.step)
     yield Progress("scale", 0, 0, None, 0, "Finding the size of cells")
-    scale = known_scale(case, request)
+    scale = recorded_scale(case.provenance, request)
     if scale is None:
         # Else the default model looks, which knows slides as they are.
         is_own = segmenter.model.network.estimates_scale
         looked_at = seen.slide if is_own else slide
         scale = find_scale(looked_at, segmenter, area, settings)
-    plan = make_plan(slide, segmenter, area, scale)
+    plan = yield from make_plan(slide, segmenter, area, scale, settings)
     run = case.begin_run(describe_run(request, scale, plan), len(plan.tiles))
     if not run.is_finished:
         yield from run_tiles(slide, seen.slide, segmenter, case, run, plan)
@@ -206,7 +223,7 @@ def segment_slide(
         scale.source,
         time.monotonic() - began,
         segmenter.device_label,
-        (*segmenter.notices, *seen.notices, *scale_notices(scale)),
+        (*segmenter.notices, *seen.notices, *scale.notices),
     )
     if not run.is_finished:
         run.finish(summary.to_dict())
@@ -221,25 +238,19 @@ def estimate_seconds(
     """Estimate how long a run will take, without looking at the picture.
 
     Where neither the cell diameter nor the pixel size is known, cells of a
-    middling size are assumed.
+    middling size are assumed; on a slide that will be searched, as many cells as
+    a smear of healthy blood has.
     """
-    from napari_leukoseg.segment.scale import CellScale, assumed_diameter
+    from napari_leukoseg.segment.planning import plan_area
+    from napari_leukoseg.segment.scale import assumed_diameter
 
     area = settings.area_of(slide)
     diameter = settings.cell_diameter_px or (
         WHITE_CELL_UM / slide.mpp if slide.mpp else assumed_diameter(area)
     )
-    plan = make_plan(slide, segmenter, area, CellScale(diameter, "assumed"))
-    return OVERHEAD * plan.working_pixels / segmenter.pixels_per_second
-
-
-def show_slide(
-    slide: SlideReader, segmenter: Segmenter, settings: SegmentSettings
-) -> SeenSlide:
-    """Return the slide as the network is to see it."""
-    from napari_leukoseg.segment.systems import see_slide
-
-    return see_slide(slide, segmenter.card, settings.stain, segmenter.device)
+    pixels = plan_area(slide.shape, segmenter, area, diameter).working_pixels
+    share = 1.0 if settings.screen_of(area) is None else SEARCHED_SHARE
+    return OVERHEAD * share * pixels / segmenter.pixels_per_second
 
 
 def find_scale(
@@ -252,19 +263,27 @@ def find_scale(
 
 
 def make_plan(
-    slide: SlideReader, segmenter: Segmenter, area: Region, scale: CellScale
-) -> TilePlan:
-    """Plan the tiles of an area for a segmenter's windows."""
-    from napari_leukoseg.segment.tiling import plan_tiles
+    slide: SlideReader,
+    segmenter: Segmenter,
+    area: Region,
+    scale: CellScale,
+    settings: SegmentSettings,
+) -> Generator[Progress, None, TilePlan]:
+    """Plan the tiles of an area, after a search where it is large."""
+    from napari_leukoseg.segment.planning import plan_area, search_area
 
-    return plan_tiles(
-        slide.shape,
-        area,
-        cell_diameter_px=scale.diameter_px,
-        working_diameter_px=segmenter.card.cell_diameter_px,
-        window_px=segmenter.window_px,
-        batch_size=segmenter.batch_size,
-    )
+    plan = plan_area(slide.shape, segmenter, area, scale.diameter_px)
+    screen = settings.screen_of(area)
+    if screen is None:
+        return plan
+    steps = search_area(slide, segmenter, plan, scale.diameter_px, screen)
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as stop:
+            searched: TilePlan = stop.value
+            return searched
+        yield Progress("screen", done, total, None, 0, "Searching for white cells")
 
 
 def describe_request(
@@ -276,6 +295,7 @@ def describe_request(
 ) -> dict[str, Any]:
     """Give everything asked for that decides the labels."""
     whole = area == Region.of_shape(slide.shape)
+    screen = settings.screen_of(area)
     return {
         "model": segmenter.card.name,
         "model_sha256": segmenter.card.weights_sha256,
@@ -284,6 +304,7 @@ def describe_request(
         "cell_diameter_px": settings.cell_diameter_px,
         "stain": None if step is None else step.describe(),
         "instances": asdict(segmenter.settings),
+        "screen": None if screen is None else asdict(screen),
         "window_px": segmenter.window_px,
         "batch_size": segmenter.batch_size,
         "device": segmenter.device.type,
@@ -294,37 +315,17 @@ def describe_request(
 def describe_run(
     request: dict[str, Any], scale: CellScale, plan: TilePlan
 ) -> dict[str, Any]:
-    """Add to a request what was found out for it."""
+    """Add to a request what was found out for it.
+
+    A plan found anew must be that of the run, or its tiles are not the same.
+    """
     return {
         **request,
         "scale": {"diameter_px": scale.diameter_px, "source": scale.source},
         "n_tiles": len(plan.tiles),
+        "searched_share": round(plan.share, 4),
+        "plan_sha256": plan.digest,
     }
-
-
-def known_scale(case: Case, request: dict[str, Any]) -> CellScale | None:
-    """Scale that the last run found for the same request, if there was one.
-
-    A resumed run must not measure again: its tiles would shift.
-    """
-    from napari_leukoseg.segment.scale import CellScale
-
-    if not case.provenance:
-        return None
-    last = case.provenance[-1].get("settings", {})
-    if "scale" not in last or any(last.get(k) != v for k, v in request.items()):
-        return None
-    return CellScale(**last["scale"])
-
-
-def scale_notices(scale: CellScale) -> tuple[str, ...]:
-    """Say so where no cell was found to measure."""
-    if scale.source != "assumed":
-        return ()
-    return (
-        "No white cell was seen at any size; if there are some, give the pixel "
-        "size or the cell diameter.",
-    )
 
 
 def run_tiles(
@@ -344,8 +345,10 @@ def run_tiles(
     from napari_leukoseg.segment.engine import predict_tiles
 
     began, n_cells = time.monotonic(), 0
-    total, done = len(plan.tiles), len(run.finished_tiles)
-    todo = total - done
+    finished = run.finished_tiles
+    total, done = len(plan.tiles), len(finished)
+    todo = [tile.window.size.area for tile in plan.tiles if tile.index not in finished]
+    n_before = done
 
     def commit(tile: Tile, prediction: Prediction) -> int:
         found = segmenter.cells_of(prediction, tile)
@@ -364,13 +367,13 @@ def run_tiles(
         return sum(number > 0 for number in run.commit_tile(tile.index, cells, rows))
 
     def report() -> Progress:
-        left = total - done
-        pace = (time.monotonic() - began) / max(1, todo - left)
+        taken = sum(todo[: done - n_before])
+        pace = (time.monotonic() - began) / max(1, taken)
         return Progress(
             "segment",
             done,
             total,
-            pace * left if left < todo else None,
+            pace * (sum(todo) - taken) if taken else None,
             n_cells,
             f"Tile {done} of {total}, {n_cells} cells",
         )
@@ -378,7 +381,7 @@ def run_tiles(
     yield report()
     writer = ThreadPoolExecutor(1, thread_name_prefix="leukoseg-write")
     waiting: deque[Future[int]] = deque()
-    predictions = predict_tiles(seen, segmenter, plan, run.finished_tiles)
+    predictions = predict_tiles(seen, segmenter, plan, finished)
     try:
         for tile, prediction in predictions:
             waiting.append(writer.submit(commit, tile, prediction))

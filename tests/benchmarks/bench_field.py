@@ -8,9 +8,9 @@ import pytest
 
 from napari_leukoseg.case import Case
 from napari_leukoseg.geometry import Region
-from napari_leukoseg.pipeline import SegmentSettings, make_plan, segment_slide
+from napari_leukoseg.pipeline import SegmentSettings, segment_slide
 from napari_leukoseg.segment import Segmenter, load_segmenter
-from napari_leukoseg.segment.scale import CellScale
+from napari_leukoseg.segment.planning import plan_area
 from napari_leukoseg.slide import SlideReader, open_slide
 from napari_leukoseg.synthetic import SmearSettings, write_field
 
@@ -40,7 +40,7 @@ def test_pipeline_costs_little_more_than_its_network(
 ) -> None:
     settings = SegmentSettings(cell_diameter_px=CELL_PX)
     area = Region.of_shape(slide.shape)
-    plan = make_plan(slide, segmenter, area, CellScale(CELL_PX, "given"))
+    plan = plan_area(slide.shape, segmenter, area, CELL_PX)
     windows = [slide.read_scaled(tile.window, plan.factor) for tile in plan.tiles]
     network, pipeline, n_cells = [], [], 0
     for repeat in range(REPEATS):

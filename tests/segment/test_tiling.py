@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.geometry import Region
-from napari_leukoseg.segment.tiling import CONTEXT_CELLS, plan_tiles
+from napari_leukoseg.segment.screening import Screen
+from napari_leukoseg.segment.tiling import (
+    CONTEXT_CELLS,
+    TilePlan,
+    plan_searched,
+    plan_tiles,
+)
 
 WORKING_PX = 64.0
 
@@ -105,3 +111,43 @@ def test_window_without_room_for_a_core_is_refused() -> None:
             working_diameter_px=WORKING_PX,
             window_px=150,
         )
+
+
+def searched(wanted: np.ndarray, area: Region, shape: tuple[int, int]) -> TilePlan:
+    sizes = {"cell_diameter_px": 60.0, "window_px": 432}
+    plan = plan_tiles(shape, area, working_diameter_px=WORKING_PX, **sizes)
+    return plan_searched(plan, Screen(area, wanted), shape, **sizes)
+
+
+@given(
+    places=st.lists(st.tuples(st.integers(0, 132), st.integers(0, 265)), max_size=8),
+    corner=st.tuples(st.integers(0, 500), st.integers(0, 500)),
+)
+def test_marked_places_are_owned_once(
+    places: list[tuple[int, int]], corner: tuple[int, int]
+) -> None:
+    shape, wanted = (2600, 4600), np.zeros((133, 266), bool)
+    for row, column in places:
+        wanted[row : row + 9, column : column + 9] = True
+    area = Region(*corner, 2000, 4000)
+    plan = searched(wanted, area, shape)
+    owners = np.zeros(shape, np.uint8)
+    for number, tile in enumerate(plan.tiles):
+        assert tile.index == number
+        assert max(tile.window.size.height, tile.window.size.width) <= 432 * 60 / 64
+        owners[tile.core.slices] += 1
+    assert owners.max() <= 1
+    screen = Screen(area, wanted)
+    for row, column in np.argwhere(wanted):
+        place = screen.region_of(Region(int(row), int(column), 1, 1))
+        assert owners[place.slices].all()
+    assert plan.share == pytest.approx(owners.sum() / area.size.area)
+
+
+def test_dense_areas_are_planned_whole_and_empty_ones_not_at_all() -> None:
+    shape = (1500, 2000)
+    area = Region.of_shape(shape)
+    dense = searched(np.ones((100, 133), bool), area, shape)
+    assert dense.share == 1
+    assert searched(np.zeros((100, 133), bool), area, shape).tiles == ()
+    assert dense.digest != searched(np.zeros((100, 133), bool), area, shape).digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -14,13 +14,15 @@ from napari_leukoseg.geometry import MAX_CELL_PX, MIN_CELL_PX, WHITE_CELL_UM, Re
 from napari_leukoseg.segment.instances import separate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from napari_leukoseg.segment.instances import Prediction
     from napari_leukoseg.segment.predict import Segmenter
     from napari_leukoseg.slide import SlideReader
 
-__all__ = ["CellScale", "resolve_cell_scale"]
+__all__ = ["CellScale", "recorded_scale", "resolve_cell_scale"]
 
 LARGEST_GUESS_PX, SMALLEST_GUESS_PX = 320.0, 20.0
 """Diameters between which a picture is searched."""
@@ -66,6 +68,16 @@ class CellScale:
                 f"A cell diameter of {self.diameter_px:g} pixels is out of range; "
                 "give another, or another pixel size."
             )
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a user should know: that there was no cell to measure."""
+        if self.source != "assumed":
+            return ()
+        return (
+            "No white cell was seen at any size; if there are some, give the pixel "
+            "size or the cell diameter.",
+        )
 
 
 class Guess(NamedTuple):
@@ -115,6 +127,26 @@ def resolve_cell_scale(
     if slide.mpp is not None:
         return CellScale(WHITE_CELL_UM / slide.mpp, "pixel size")
     return estimate_cell_scale(slide, segmenter.scale_finder, area)
+
+
+def recorded_scale(
+    runs: Sequence[Mapping[str, Any]], request: Mapping[str, Any]
+) -> CellScale | None:
+    """Return the scale that the last run found for the same request, if any.
+
+    A resumed run must not measure again: its tiles would shift.
+
+    Parameters
+    ----------
+    runs : sequence of mapping
+        Provenance of a case.
+    request : mapping
+        Everything asked for that decides the labels.
+    """
+    last = runs[-1].get("settings", {}) if runs else {}
+    if "scale" not in last or any(last.get(k) != v for k, v in request.items()):
+        return None
+    return CellScale(**last["scale"])
 
 
 def estimate_cell_scale(
