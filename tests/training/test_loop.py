@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import deque
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from napari_leukoseg.errors import (
 )
 from napari_leukoseg.segment.model import load_model, read_card
 from napari_leukoseg.segment.networks import build_network
+from napari_leukoseg.training.classifying import ClassifierSettings
 from napari_leukoseg.training.config import DataSource, TrainingConfig
 from napari_leukoseg.training.crops import CropSettings
 from napari_leukoseg.training.loop import EpochReport, StepReport, fit, train
@@ -293,3 +295,34 @@ def test_nothing_to_freeze_is_refused(split: Split, tmp_path: Path) -> None:
 def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No picture"):
         next(fit(CONFIG, Split((), (), ()), tmp_path, device=CPU))
+
+
+def test_the_model_gets_its_classifier_once(
+    split: Split, color_model: Path, tmp_path: Path
+) -> None:
+    card = read_card(color_model)
+    config = replace(
+        CONFIG,
+        network=dict(card.settings),
+        initial=str(color_model),
+        crops=replace(CONFIG.crops, cell_diameter_px=card.cell_diameter_px),
+        epochs=1,
+        optimizer=STILL,
+        classifier=ClassifierSettings(variations=0, members=1, hidden=4, steps=1),
+    )
+    deque(train(config, split, tmp_path, device=CPU), maxlen=0)
+    classifier = load_model(tmp_path / "model").classifier
+    assert classifier is not None
+    assert len(classifier.examples) > 0
+    written = (tmp_path / "model" / "weights.safetensors").stat().st_mtime_ns
+    assert not list(train(config, split, tmp_path, device=CPU, resume=True))
+    assert (tmp_path / "model" / "weights.safetensors").stat().st_mtime_ns == written
+
+
+def test_a_model_that_finds_no_cell_gets_no_classifier(
+    split: Split, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = replace(CONFIG, epochs=1, optimizer=STILL, classifier=ClassifierSettings())
+    deque(train(config, split, tmp_path, device=CPU), maxlen=0)
+    assert load_model(tmp_path / "model").classifier is None
+    assert "no classifier" in caplog.text

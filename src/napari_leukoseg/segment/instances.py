@@ -13,6 +13,7 @@ from napari_leukoseg.cell import SegmentedCell
 from napari_leukoseg.classes import UNCLASSIFIED
 from napari_leukoseg.geometry import Region
 from napari_leukoseg.segment.accepting import InstanceSettings, is_cell
+from napari_leukoseg.segment.morphology import describe_cell
 from napari_leukoseg.segment.networks.base import BACKGROUND, CYTOPLASM, NUCLEUS
 
 if TYPE_CHECKING:
@@ -20,10 +21,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_leukoseg.segment.classifier import CellClassifier
+
 __all__ = ["InstanceSettings", "Instances", "Prediction", "extract_cells", "separate"]
 
 HOLE_DIAMETER = 0.3
 """Largest gap in the foreground that is taken for part of a cell, in diameters."""
+
+
+SURROUND = 0.5
+"""Margin of the part of a window that describes a cell, in diameters of the cell."""
 
 
 class Prediction(NamedTuple):
@@ -41,6 +48,8 @@ class Prediction(NamedTuple):
         That stride.
     has_nucleus, has_cytoplasm : bool
         Whether the network tells these apart from the rest.
+    image : ndarray of uint8, shape (H, W, 3), or None
+        What the network saw, for a classifier of cells.
     """
 
     probabilities: NDArray[np.float32]
@@ -49,6 +58,7 @@ class Prediction(NamedTuple):
     evidence_stride: int
     has_nucleus: bool = True
     has_cytoplasm: bool = True
+    image: NDArray[np.uint8] | None = None
 
 
 class Instances(NamedTuple):
@@ -164,6 +174,38 @@ def pool_class_evidence(
     rows, columns = (cell.coords // prediction.evidence_stride).T
     logits = prediction.evidence[:, rows, columns].mean(axis=1, dtype=np.float64)
     return np.asarray(softmax(logits / temperature), np.float64)
+
+
+class CellView(NamedTuple):
+    """A cell with what lies around it, at the working scale.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (M, N, 3)
+        RGB.
+    nucleus, cell : ndarray of bool, shape (M, N)
+        Masks.
+    """
+
+    image: NDArray[np.uint8]
+    nucleus: NDArray[np.bool_]
+    cell: NDArray[np.bool_]
+
+
+def view_cell(
+    cell: measure._regionprops.RegionProperties,
+    image: NDArray[np.uint8],
+    prediction: Prediction,
+) -> CellView:
+    """Cut a cell of a window out, as a classifier is to see it."""
+    margin = int(SURROUND * cell.equivalent_diameter_area) + 1
+    top, left, bottom, right = cell.bbox
+    top, left = max(0, top - margin), max(0, left - margin)
+    box = np.s_[top : bottom + margin, left : right + margin]
+    mask = np.zeros(image.shape[:2], bool)[box]
+    mask[cell.coords[:, 0] - top, cell.coords[:, 1] - left] = True
+    parts = prediction.probabilities[:, *box]
+    return CellView(image[box], find_nucleus(mask, parts, prediction), mask)
 
 
 def interpolation_matrix(
@@ -282,6 +324,7 @@ def extract_cells(
     class_ids: tuple[int, ...],
     temperature: float = 1.0,
     settings: InstanceSettings,
+    classifier: CellClassifier | None = None,
 ) -> Iterator[SegmentedCell]:
     """Give the cells that a tile owns, at level 0.
 
@@ -299,6 +342,8 @@ def extract_cells(
         Divides the pooled evidence.
     settings : InstanceSettings
         What counts as a cell.
+    classifier : CellClassifier, optional
+        Has a say in the class of each cell.
 
     Yields
     ------
@@ -317,6 +362,11 @@ def extract_cells(
             continue
         inside = 1 - prediction.probabilities[BACKGROUND][cell.slice][cell.image]
         probabilities = pool_class_evidence(cell, prediction, temperature)
+        if not (
+            classifier is None or probabilities is None or prediction.image is None
+        ):
+            features = describe_cell(*view_cell(cell, prediction.image, prediction))
+            probabilities = classifier.combine(features, class_ids, probabilities)
         known = class_ids if probabilities is not None else (UNCLASSIFIED,)
         yield SegmentedCell(
             *masks,

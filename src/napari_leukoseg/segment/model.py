@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import safetensors
+import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
@@ -20,13 +21,13 @@ from napari_leukoseg.segment.card import (
     bundled_models,
     read_card,
 )
+from napari_leukoseg.segment.classifier import PREFIX, CellClassifier
 from napari_leukoseg.segment.library import read_model_files, resolve_model
 from napari_leukoseg.segment.networks import SegmentationNetwork, build_network
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
     from numpy.typing import NDArray
 
 __all__ = [
@@ -43,10 +44,21 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network with its weights, ready to predict, and its card."""
+    """A network with its weights, ready to predict, and its card.
+
+    Parameters
+    ----------
+    card : ModelCard
+        What it is.
+    network : SegmentationNetwork
+        Segments, and gives evidence of classes.
+    classifier : CellClassifier, optional
+        Has a say in the class of each cell that was segmented.
+    """
 
     card: ModelCard
     network: SegmentationNetwork
+    classifier: CellClassifier | None = None
 
     def standardize(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn RGB, shape (..., 3), into what the network expects."""
@@ -91,6 +103,7 @@ def load_model(name: str | Path) -> Model:
     card, content = read_model_files(folder)
     network = build_network(card.architecture, card.settings)
     weights = read_weights(folder, content)
+    described = {k: weights.pop(k).numpy() for k in [*weights] if k.startswith(PREFIX)}
     try:
         network.load_state_dict(
             {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
@@ -100,10 +113,16 @@ def load_model(name: str | Path) -> Model:
             f"The weights in {folder} do not fit the architecture "
             f"{card.architecture!r} of its card: {str(error).splitlines()[-1].strip()}"
         ) from error
-    return Model(card, network.eval())
+    classifier = CellClassifier.from_arrays(described) if described else None
+    return Model(card, network.eval(), classifier)
 
 
-def save_model(folder: Path, network: SegmentationNetwork, card: ModelCard) -> Model:
+def save_model(
+    folder: Path,
+    network: SegmentationNetwork,
+    card: ModelCard,
+    classifier: CellClassifier | None = None,
+) -> Model:
     """Write weights in half precision, then the card with their digest.
 
     Parameters
@@ -114,6 +133,8 @@ def save_model(folder: Path, network: SegmentationNetwork, card: ModelCard) -> M
         Source of the weights.
     card : ModelCard
         Its digest is filled in.
+    classifier : CellClassifier, optional
+        Kept in the same file.
 
     Returns
     -------
@@ -121,12 +142,17 @@ def save_model(folder: Path, network: SegmentationNetwork, card: ModelCard) -> M
         As `load_model` would read it.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    arrays = {} if classifier is None else classifier.to_arrays()
+    tensors = {
+        **network.state_dict(),
+        **{name: torch.from_numpy(array) for name, array in arrays.items()},
+    }
     weights = {
         name: (tensor.half() if tensor.is_floating_point() else tensor)
         .detach()
         .cpu()
         .contiguous()
-        for name, tensor in network.state_dict().items()
+        for name, tensor in tensors.items()
     }
     content = save_tensors(weights)
     card = replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
@@ -134,4 +160,4 @@ def save_model(folder: Path, network: SegmentationNetwork, card: ModelCard) -> M
     (folder / CARD_NAME).write_text(
         json.dumps(card.to_dict(), indent=2) + "\n", encoding="utf-8"
     )
-    return Model(card, network.eval())
+    return Model(card, network.eval(), classifier)

@@ -201,6 +201,7 @@ class Segmenter:
                 stride,
                 network.has_nucleus,
                 network.has_cytoplasm,
+                images[i],
             )
             for i in range(len(images))
         ]
@@ -232,6 +233,7 @@ class Segmenter:
                 class_ids=self.card.class_ids,
                 temperature=self.card.temperature,
                 settings=self.settings,
+                classifier=self.model.classifier,
             )
         )
 

@@ -11,6 +11,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.segment.networks import PROMPTED
 from napari_leukoseg.stain import StainChoice
+from napari_leukoseg.training.classifying import (
+    ClassifierSettings,  # noqa: TC001 -- pydantic reads it at run time
+)
 from napari_leukoseg.training.click_prompts import (
     ClickSettings,  # noqa: TC001 -- pydantic reads it at run time
 )
@@ -89,6 +92,9 @@ class TrainingConfig:
     keep : {'last', 'best-loss', 'best-dice'}, optional
         Epoch whose weights are the model: the last one, or the best on the
         validation crops.
+    classifier : ClassifierSettings or None, optional
+        How the classifier of cells is taught after the last epoch; none for models
+        whose network alone tells classes.
     clicks : ClickSettings or None, optional
         How clicks are simulated, for networks that outline the one cell that a
         person points at; none for all others.
@@ -116,6 +122,7 @@ class TrainingConfig:
     validation_crops: int = 128
     preview_crops: int = 6
     keep: Literal["last", "best-loss", "best-dice"] = "last"
+    classifier: ClassifierSettings | None = None
     clicks: ClickSettings | None = None
     split: SplitSettings = field(default_factory=SplitSettings)
     crops: CropSettings = field(default_factory=CropSettings)

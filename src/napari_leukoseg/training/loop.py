@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_leukoseg.errors import DataError
+from napari_leukoseg.segment.model import load_model
+from napari_leukoseg.segment.predict import Segmenter
+from napari_leukoseg.training.classifying import teach_classifier
 from napari_leukoseg.training.curves import write_curves
 from napari_leukoseg.training.previews import write_preview
 from napari_leukoseg.training.processes import joined
@@ -21,15 +27,18 @@ from napari_leukoseg.training.run_folder import RunFolder
 from napari_leukoseg.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
     import torch
 
     from napari_leukoseg.training.config import TrainingConfig
+    from napari_leukoseg.training.sample import Sample
     from napari_leukoseg.training.splits import Split
 
 __all__ = ["EpochReport", "StepReport", "fit", "train"]
+
+logger = logging.getLogger(__name__)
 
 
 def train(
@@ -55,7 +64,8 @@ def train(
     out : Path
         Receives, after every epoch: the checkpoint, ``log.csv``,
         ``curves.png``, ``record.json``, overlays in ``predictions``, and, in
-        ``model``, the weights as a model folder.
+        ``model``, the weights as a model folder. After the last one the model
+        gets its classifier, if the configuration asks for one.
     device : torch.device
         Where to train.
     resume : bool, optional
@@ -94,6 +104,30 @@ def train(
             if processes.is_first:
                 keeper.keep()
             yield report
+        if processes.is_first:
+            yield from teach(trainer, split.train, folder)
+
+
+def teach(
+    trainer: Trainer, samples: Sequence[Sample], folder: RunFolder
+) -> Generator[StepReport, None, None]:
+    """Teach the classifier of a trained model, if that was not done yet."""
+    model = load_model(folder.model)
+    settings = trainer.config.classifier
+    if settings is None or model.classifier is not None:
+        return
+    segmenter = Segmenter(model, trainer.device)
+    teaching = teach_classifier(segmenter, samples, settings, trainer.config.seed)
+    while True:
+        try:
+            done, total = next(teaching)
+        except StopIteration as end:
+            folder.save_model(model.network.cpu(), model.card, end.value)
+            return
+        except DataError as error:  # the model is good for something even so
+            logger.warning("The model gets no classifier of cells. %s", error)
+            return
+        yield StepReport(done, total, math.nan)
 
 
 def fit(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from napari_leukoseg.segment.classifier import CellClassifier
     from napari_leukoseg.segment.model import ModelCard
     from napari_leukoseg.segment.networks import SegmentationNetwork
     from napari_leukoseg.training.colorizing_config import ColorizingConfig
@@ -28,7 +29,7 @@ __all__ = ["RunFolder"]
 
 CHECKPOINT_NAME = "checkpoint.pt"
 
-CHANGEABLE = ("description", "epochs", "preview_crops", "workers")
+CHANGEABLE = ("classifier", "description", "epochs", "preview_crops", "workers")
 """Settings that a resumed run may change: they change no batch and no earlier step."""
 
 
@@ -92,10 +93,15 @@ class RunFolder:
                 "give another folder."
             )
 
-    def save_model(self, network: SegmentationNetwork, card: ModelCard) -> None:
+    def save_model(
+        self,
+        network: SegmentationNetwork,
+        card: ModelCard,
+        classifier: CellClassifier | None = None,
+    ) -> None:
         """Write the model folder file by file, so that none is ever half written."""
         partial = self.path / "model.partial"
-        save_model(partial, network, card)
+        save_model(partial, network, card, classifier)
         self.model.mkdir(exist_ok=True)
         for name in (WEIGHTS_NAME, CARD_NAME):
             replace_path(partial / name, self.model / name)
@@ -153,7 +159,7 @@ class RunFolder:
                 "another folder."
             ) from error
         for name, earlier, now in differences(state.pop("config", {}), plain(config)):
-            if name not in CHANGEABLE:
+            if name.split(".")[0] not in CHANGEABLE:
                 raise SettingsError(
                     f"{self.path} holds a run in which {name} is {earlier!r}, not "
                     f"{now!r}; resume it with the configuration that it was started "

@@ -62,6 +62,9 @@ class SegmentationNetwork(nn.Module, ABC):
     estimates_scale : bool
         Whether it is trained to know cells of a wrong size for what they are, so
         that the size of cells can be found with it.
+    class_layers : tuple of str
+        Beginnings of the names of the weights that tell classes and nothing else.
+        Where no weight has such a name, classes come from layers that outline too.
     image_mean, image_std : tuple of float
         Standardization of RGB in 0 to 1 that it is made for, by channel; the card
         of a model repeats it.
@@ -74,6 +77,7 @@ class SegmentationNetwork(nn.Module, ABC):
     has_nucleus: bool = True
     has_cytoplasm: bool = True
     estimates_scale: bool = False
+    class_layers: tuple[str, ...] = ("evidence.",)
     image_mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     image_std: tuple[float, float, float] = (0.25, 0.25, 0.25)
     bytes_per_pixel: int
