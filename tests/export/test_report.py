@@ -14,7 +14,7 @@ from napari_leukoseg.cells import CountSettings, differential
 from napari_leukoseg.classes import DEFAULT_SCHEME, CellClass, Counting
 from napari_leukoseg.correct import AssignClass, MarkReviewed
 from napari_leukoseg.errors import CaseError, ExportError
-from napari_leukoseg.export import report_data, write_report
+from napari_leukoseg.export import report_data, report_pdf, write_report
 from napari_leukoseg.export.report_data import gather_report
 from napari_leukoseg.slide import open_slide
 
@@ -174,6 +174,18 @@ def test_without_slide_there_are_no_pictures(make_case, tmp_path):
     assert page_of(drawn, tmp_path / "r.html", slide=False).pictures == []
     write_report(drawn.case, None, tmp_path / "r.pdf")
     assert pages_in(tmp_path / "r.pdf") == 1
+
+
+def test_pictures_of_a_pdf_are_small_and_look_alike():
+    rng = np.random.default_rng(0)
+    ground = rng.normal((215, 205, 210), 6, (600, 700, 3))
+    ground[200:230, 300:330] = rng.normal((90, 60, 150), 12, (30, 30, 3))
+    picture = ground.clip(0, 255).astype(np.uint8)
+    indexed = report_pdf._indexed(picture)
+    assert len(np.unique(indexed.reshape(-1, 3), axis=0)) <= 256
+    error = np.abs(indexed.astype(int) - picture)
+    assert error.mean() < 5
+    assert error[200:230, 300:330].mean() < 7  # though it is but a small part
 
 
 @pytest.mark.parametrize("suffix", [".html", ".pdf"])

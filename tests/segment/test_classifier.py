@@ -90,9 +90,10 @@ def test_another_version_of_the_features_is_refused(
     classifier: CellClassifier,
 ) -> None:
     arrays = classifier.to_arrays()
-    arrays["cell_classifier.example_features"] = np.zeros((2, N_FEATURES + 1), np.float32)
+    name = "cell_classifier.example_features"
+    arrays[name] = np.zeros((2, N_FEATURES + 1), np.float32)
     with pytest.raises(ModelError, match="train it again"):
         CellClassifier.from_arrays(arrays)
-    del arrays["cell_classifier.example_features"]
+    del arrays[name]
     with pytest.raises(ModelError, match="lacks"):
         CellClassifier.from_arrays(arrays)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Gallery", "Report", "gather_report"]
 
-OVERVIEW_PX = 1800
-"""Longest side of the overview: 250 dpi over the width of a page."""
+OVERVIEW_PX = 1500
+"""Longest side of the overview: 210 dpi over the width of a page."""
 
 N_SHOWN = 24
 """Cells of a class that are shown at most."""

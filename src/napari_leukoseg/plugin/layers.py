@@ -223,8 +223,10 @@ def write_patch(layer: Labels, region: Region, labels: NDArray[Any]) -> None:
     indices = (rows + region.row, columns + region.column)
     if layer.visible and layer.loaded:
         layer.data_setitem(indices, labels[rows, columns])
-    else:
-        layer.data[indices] = labels[rows, columns]
+        return
+    layer.data[indices] = labels[rows, columns]
+    if layer.visible:  # what is being sliced beside may have been read before
+        layer.refresh(extent=False, highlight=False)
 
 
 def edit_steps(

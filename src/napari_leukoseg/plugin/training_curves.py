@@ -1,21 +1,19 @@
-"""Draws the curves of a fine-tuning; runs in a thread, which pays for the import."""
+"""What the curves of a fine-tuning show: lines, ranges and ticks; loads no Qt."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from io import BytesIO
 from typing import TYPE_CHECKING
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from numpy.typing import NDArray
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["CurveStyle", "Curves", "draw_curves"]
+    from napari_leukoseg.plugin.training_history import TrainingHistory
+
+    Points = Sequence[tuple[float, float]]
+
+__all__ = ["CurvePanel", "Line", "panels_of", "ticks"]
 
 _FIGURES = {
     "class_accuracy": ("class accuracy", "#e0a030"),
@@ -27,160 +25,140 @@ themes show well."""
 
 _TRAINING_COLOR = "#8a8a8a"
 _VALIDATION_COLOR = "#d9534f"
-_DOTS_PER_INCH = 96.0
-_FONT_POINTS = 7.5
 _FEW = 40
-"""Steps of training over which the loss is averaged at most."""
+"""Losses of training that are averaged at most."""
+
+_ROOM = 0.06
+"""Left free above and below the curves, as a share of their range."""
 
 
 @dataclass(frozen=True)
-class Curves:
-    """What is drawn.
+class Line:
+    """One curve.
 
     Parameters
     ----------
-    losses : tuple of (float, float)
-        Epoch and loss of each step.
-    epochs : mapping of str to tuple of (float, float)
-        Epoch and value of each figure of the fields kept aside, ``loss`` included.
-    n_epochs : int
-        Epochs planned.
-    best_epoch : int or None
-        Epoch that is marked.
+    points : tuple of (float, float)
+        Epochs and values.
+    color : str
+        As Qt and CSS write it.
+    label : str, optional
+        Its name in the legend; empty for a line that needs none.
+    has_marks : bool, optional
+        Whether each point is marked.
+    opacity : float, optional
+        From 0 to 1.
     """
 
-    losses: tuple[tuple[float, float], ...]
-    epochs: dict[str, tuple[tuple[float, float], ...]]
-    n_epochs: int
-    best_epoch: int | None
+    points: tuple[tuple[float, float], ...]
+    color: str
+    label: str = ""
+    has_marks: bool = True
+    opacity: float = 1.0
 
 
 @dataclass(frozen=True)
-class CurveStyle:
-    """How it is drawn.
+class CurvePanel:
+    """Curves with common axes.
 
     Parameters
     ----------
-    width_px, height_px : int
-        Size of the picture on the screen, in logical pixels.
-    ratio : float
-        Pixels of the screen in a logical one.
-    ink, paper : str
-        Colors of text and ground.
+    title : str
+        What they are of.
+    lines : tuple of Line
+        Those that have points.
     """
 
-    width_px: int
-    height_px: int
-    ratio: float
-    ink: str
-    paper: str
+    title: str
+    lines: tuple[Line, ...]
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest value that the axis reaches."""
+        values = [value for line in self.lines for _, value in line.points]
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        room = _ROOM * (high - low) or 0.05
+        return low - room, high + room
 
 
-def draw_curves(curves: Curves, style: CurveStyle) -> NDArray[np.uint8]:
-    """Draw loss above, and figures of the fields kept aside below.
+def panels_of(history: TrainingHistory) -> tuple[CurvePanel, CurvePanel]:
+    """Return the losses, and the figures of the fields kept aside.
 
     Parameters
     ----------
-    curves : Curves
-        What is drawn; may be empty.
-    style : CurveStyle
-        How it is drawn.
+    history : TrainingHistory
+        What was told; may be empty.
 
     Returns
     -------
-    picture : ndarray of shape (M, N, 4) and dtype uint8
-        RGBA.
+    panels : tuple of CurvePanel
+        To be shown one above the other, over the same epochs.
     """
-    inches = (style.width_px / _DOTS_PER_INCH, style.height_px / _DOTS_PER_INCH)
-    figure = Figure(inches, dpi=_DOTS_PER_INCH * style.ratio, facecolor=style.paper)
-    FigureCanvasAgg(figure)
-    top, bottom = figure.subplots(
-        2, 1, sharex=True, gridspec_kw=_margins(style.width_px, style.height_px)
+    losses = _finite(history.losses)
+    aside = _finite(history.curve("loss"))
+    loss_lines = (
+        Line(losses, _TRAINING_COLOR, has_marks=False, opacity=0.4),
+        Line(_smoothed(losses), _TRAINING_COLOR, "training", has_marks=False),
+        Line(aside, _VALIDATION_COLOR, "kept aside"),
     )
-    _draw_loss(top, curves)
-    _draw_figures(bottom, curves)
-    for axes, title in ((top, "Loss"), (bottom, "Fields kept aside")):
-        _dress(axes, curves, style, title)
-    bottom.set_xlabel("epoch", fontsize=_FONT_POINTS, color=style.ink)
-    content = BytesIO()
-    figure.savefig(content, format="rgba")
-    rows, columns = int(figure.bbox.height), int(figure.bbox.width)
-    return np.frombuffer(content.getvalue(), np.uint8).reshape(rows, columns, 4)
-
-
-def _margins(width_px: int, height_px: int) -> dict[str, float]:
-    """Return margins of a fixed size in pixels, as shares."""
-    return {
-        "left": 36 / width_px,
-        "right": 1 - 8 / width_px,
-        "bottom": 32 / height_px,
-        "top": 1 - 16 / height_px,
-        "hspace": 0.28,
-    }
-
-
-def _draw_loss(axes: Axes, curves: Curves) -> None:
-    """Draw the loss of training, smoothed, and that of the fields kept aside."""
-    if curves.losses:
-        epochs, losses = np.array(curves.losses).T
-        few = min(_FEW, max(1, len(losses) // 8))
-        kernel = np.full(few, 1 / few)
-        axes.plot(epochs, losses, color=_TRAINING_COLOR, alpha=0.3, linewidth=0.8)
-        axes.plot(
-            epochs[few - 1 :],
-            np.convolve(losses, kernel, "valid"),
-            color=_TRAINING_COLOR,
-            linewidth=1.4,
-            label="training",
-        )
-    if points := curves.epochs.get("loss"):
-        _draw_epochs(axes, points, _VALIDATION_COLOR, "kept aside")
-
-
-def _draw_figures(axes: Axes, curves: Curves) -> None:
-    """Draw Dice and class accuracy."""
-    for name, (label, color) in _FIGURES.items():
-        if points := curves.epochs.get(name):
-            _draw_epochs(axes, points, color, label)
-
-
-def _draw_epochs(
-    axes: Axes, points: tuple[tuple[float, float], ...], color: str, label: str
-) -> None:
-    """Draw one value an epoch."""
-    epochs, values = zip(*points, strict=True)
-    axes.plot(
-        epochs,
-        values,
-        color=color,
-        marker="o",
-        markersize=3,
-        linewidth=1.4,
-        label=label,
+    figure_lines = (
+        Line(_finite(history.curve(name)), color, label)
+        for name, (label, color) in _FIGURES.items()
+    )
+    return (
+        CurvePanel("Loss by epoch", tuple(line for line in loss_lines if line.points)),
+        CurvePanel(
+            "Fields kept aside", tuple(line for line in figure_lines if line.points)
+        ),
     )
 
 
-def _dress(axes: Axes, curves: Curves, style: CurveStyle, title: str) -> None:
-    """Give axes their title, range, colors, grid and legend."""
-    size = _FONT_POINTS + 0.5
-    axes.set_title(title, fontsize=size, loc="left", pad=3, color=style.ink)
-    axes.set_facecolor(style.paper)
-    axes.set_xlim(-0.15, max(1, curves.n_epochs) + 0.15)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.tick_params(colors=style.ink, labelsize=_FONT_POINTS, length=2, pad=2)
-    axes.grid(color=style.ink, alpha=0.15, linewidth=0.6)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(style.ink)
-    if curves.best_epoch is not None:
-        axes.axvline(curves.best_epoch, color=style.ink, linestyle=":", linewidth=1)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(
-            fontsize=_FONT_POINTS - 0.5,
-            frameon=False,
-            labelcolor=style.ink,
-            handlelength=1.2,
-            borderaxespad=0.2,
-            loc="best",
-        )
+def ticks(
+    low: float, high: float, most: int, *, is_whole: bool = False
+) -> list[tuple[float, str]]:
+    """Return round numbers in a range.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the range; the second is the higher one.
+    most : int
+        About how many numbers at most, 1 or more.
+    is_whole : bool, optional
+        Whether only whole numbers will do.
+
+    Returns
+    -------
+    ticks : list of (float, str)
+        Numbers, and how they are written.
+    """
+    least = max((high - low) / most, 1.0 if is_whole else 0.0)
+    power = math.floor(math.log10(least))
+    step = next(
+        unit * 10**power for unit in (1, 2, 5, 10) if unit * 10**power >= least * 0.999
+    )
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    numbers = range(math.ceil(low / step), math.floor(high / step) + 1)
+    return [(n * step, f"{n * step:.{decimals}f}") for n in numbers]
+
+
+def _finite(points: Points) -> tuple[tuple[float, float], ...]:
+    """Leave out what is no number."""
+    return tuple(point for point in points if math.isfinite(point[1]))
+
+
+def _smoothed(points: Points) -> tuple[tuple[float, float], ...]:
+    """Average neighbors: an eighth of all that there are, but only a few."""
+    few = min(_FEW, max(1, len(points) // 8))
+    return tuple(_means(points, few))
+
+
+def _means(points: Points, few: int) -> Iterator[tuple[float, float]]:
+    """Give running means of so many values, each at the last of its points."""
+    total = 0.0
+    for number, (epoch, value) in enumerate(points):
+        total += value
+        if number >= few:
+            total -= points[number - few][1]
+        if number >= few - 1:
+            yield epoch, total / few

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from PIL import Image
 from qtpy.QtWidgets import QMessageBox
 
 from napari_leukoseg.case import Case, case_path
@@ -126,6 +127,9 @@ def test_too_few_cells_cannot_be_trained_on(
     assert page.message.tone is Tone.ERROR
     assert "needed" in page.message.text
     assert not page._training.is_active
+    page.setup.sources.list.item(0).setSelected(True)
+    page.setup.sources.remove_button.click()
+    assert page.message.text == ""  # it was of another choice
 
 
 def test_source_that_was_deleted_is_told(
@@ -137,6 +141,24 @@ def test_source_that_was_deleted_is_told(
     wait(lambda: not page.train_button.isEnabled())
     assert "moved or deleted" in page.setup.survey_view.warning.text()
     assert "cannot be used" in page.setup.sources.list.item(0).text()
+
+
+def test_source_that_vanishes_at_the_last_moment_stops_the_training(
+    page: TrainPage, choose: Any, fields: Path, tmp_path: Path, wait: Any
+) -> None:
+    gone = shutil.copytree(fields, tmp_path / "gone")
+    for path in gone.glob("*.png"):  # not the same pictures
+        with Image.open(path) as picture:
+            picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
+    choose(fields, gone)
+    wait(lambda: len(page.setup.usable) == 2)
+    shutil.rmtree(gone)
+    page.train_button.click()
+    wait(lambda: not page._training.is_active)
+    assert page.message.tone is Tone.ERROR
+    assert "moved or deleted" in page.message.text
+    assert not page.setup.isHidden()
+    assert list(places.trainings_folder().iterdir()) == []
 
 
 def test_sources_are_unchecked_and_removed(
@@ -179,7 +201,7 @@ def test_trains_compares_and_keeps(
     page.previews.slider.setValue(0)
     assert page.previews.title.text() == "Base"
     assert not page.previews._pictures[0].pixmap().isNull()
-    wait(lambda: not page.curves.pixmap().isNull())
+    assert not page.curves.isHidden()
     page.keep_bar.name_box.setText("mine")
     page.keep_bar.keep_button.click()
     wait(lambda: session.training.state is TrainingState.IDLE)

@@ -22,13 +22,36 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 300
 
+MODULE = "napari_leukoseg.training.finetuning"
+
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+from napari_leukoseg.training.finetuning.__main__ import main
+
+when, limit_mb, request = sys.argv[1:]
+taken = 0
+if when == "loaded":
+    import napari_leukoseg.training.finetuning.run
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    taken = pages * resource.getpagesize()
+limit = taken + int(limit_mb) * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+main([request])
+"""
+"""Program that trains with little address space, from the start or once loaded."""
+
 
 @pytest.fixture
 def start(fields, color_model, tmp_path):
     """Return a function that starts the child."""
     children = []
 
-    def run(paths: tuple[Path, ...] = (fields,), epochs: int = 2) -> subprocess.Popen:
+    def run(
+        paths: tuple[Path, ...] = (fields,),
+        epochs: int = 2,
+        program: tuple[str, ...] = ("-m", MODULE),
+    ) -> subprocess.Popen:
         settings = FinetuneSettings(
             str(color_model), epochs=epochs, steps_per_epoch=2, device="cpu"
         )
@@ -36,9 +59,9 @@ def start(fields, color_model, tmp_path):
         assert FinetuneRequest.from_dict(request.to_dict()) == request
         path = tmp_path / "request.json"
         path.write_text(json.dumps(request.to_dict()))
-        command = [sys.executable, "-m", "napari_leukoseg.training.finetuning"]
+        command = [sys.executable, *program, str(path)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        child = subprocess.Popen([*command, str(path)], **pipes)
+        child = subprocess.Popen(command, **pipes)
         children.append(child)
         return child
 
@@ -105,4 +128,21 @@ def test_errors_of_the_user_are_one_sentence(start, tmp_path):
     last = events_of(start((tmp_path / "absent",)))[-1]
     assert last["event"] == "failed"
     assert last["is_expected"]
-    assert "no corrected case" in last["message"]
+    assert "moved or deleted" in last["message"]
+
+
+def test_source_that_is_gone_is_not_left_out_silently(start, fields, tmp_path):
+    last = events_of(start((fields, tmp_path / "absent")))[-1]
+    assert last["event"] == "failed"
+    assert "absent" in last["message"]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is one of Linux")
+@pytest.mark.parametrize(("when", "limit_mb"), [("at once", 800), ("loaded", 150)])
+def test_process_that_runs_out_of_memory_says_so(start, tmp_path, when, limit_mb):
+    last = events_of(start(program=("-c", SHORT_OF_MEMORY, when, str(limit_mb))))[-1]
+    assert last["event"] == "failed"
+    assert last["is_expected"], last["message"]
+    assert "not enough memory" in last["message"]
+    assert not (tmp_path / "out" / "work").exists()

@@ -14,7 +14,10 @@ from napari_leukoseg.case import Case
 from napari_leukoseg.classes import CellClass
 from napari_leukoseg.correct import AssignClass, change_scheme
 from napari_leukoseg.errors import DataError, DeviceError, SettingsError
-from napari_leukoseg.segment.model import load_model
+from napari_leukoseg.segment.classifier import Examples
+from napari_leukoseg.segment.model import load_model, save_model
+from napari_leukoseg.segment.morphology import FEATURES
+from napari_leukoseg.training.classifying import ClassifierSettings, fit_classifier
 from napari_leukoseg.training.finetuning import (
     FinetuneProgress,
     FinetuneResult,
@@ -27,20 +30,42 @@ from napari_leukoseg.training.finetuning import (
 from napari_leukoseg.training.finetuning.method import Method
 from napari_leukoseg.training.finetuning.tuner import Tuner
 
+FEW_STEPS = ClassifierSettings(variations=1, members=1, hidden=4, steps=20)
+
 pytestmark = pytest.mark.usefixtures("one_thread", "small_batches")
 
 
 @pytest.fixture
 def small_batches(monkeypatch):
     """Take few crops a step."""
-    method = Method(n_corrected=2, n_held=1, n_drawn=1, drawn_fields=1)
+    method = Method(
+        n_corrected=2, n_held=1, n_drawn=1, drawn_fields=1, classifier=FEW_STEPS
+    )
     monkeypatch.setattr(run, "METHOD", method)
 
 
+@pytest.fixture(scope="session")
+def taught_model(color_model, tmp_path_factory):
+    """The model that knows colors, with a classifier that was taught noise."""
+    model, rng = load_model(color_model), np.random.default_rng(0)
+    cells = [
+        (rng.normal(0, 1, len(FEATURES)), class_id)
+        for class_id in model.card.class_ids
+        for _ in range(8)
+    ]
+    taught = Examples.of(cells, 0)
+    classifier = fit_classifier(
+        taught, FEW_STEPS, class_ids=model.card.class_ids, kept=taught, seed=0
+    )
+    folder = tmp_path_factory.mktemp("models") / "taught"
+    save_model(folder, model.network, model.card, classifier)
+    return folder
+
+
 @pytest.fixture
-def settings(color_model):
+def settings(taught_model):
     return FinetuneSettings(
-        str(color_model), name="mine", epochs=2, steps_per_epoch=2, device="cpu"
+        str(taught_model), name="mine", epochs=2, steps_per_epoch=2, device="cpu"
     )
 
 
@@ -93,6 +118,16 @@ def test_from_corrections_to_a_verdict(survey, settings, tmp_path):
     for progress in seen:
         plain = json.loads(json.dumps(progress.to_dict()))
         assert FinetuneProgress.from_dict(plain) == progress
+
+
+def test_the_classifier_is_taught_anew_and_keeps_its_examples(
+    survey, settings, tmp_path
+):
+    _, result = run_to_end(survey, settings, tmp_path / "out")
+    base = load_model(settings.base).classifier.examples
+    tuned = load_model(result.model).classifier.examples
+    assert len(tuned) > len(base)
+    np.testing.assert_array_equal(tuned.features[: len(base)], base.features)
 
 
 def test_equal_seeds_give_equal_models(survey, settings, tmp_path):

@@ -31,7 +31,7 @@ class PreviewView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._epochs: list[tuple[int, list[Path]]] = []
+        self._epochs: list[tuple[int, tuple[str, ...]]] = []
         self._best: int | None = None
         self.title = QLabel()
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -93,7 +93,7 @@ class PreviewView(QWidget):
         for index, (label, file) in enumerate(zip(self._pictures, files, strict=True)):
             self._grid.removeWidget(label)
             self._grid.addWidget(label, index // columns, index % columns, left)
-            self._fill(label, file, max(1, min(width, _MAX_WIDTH_PX)))
+            self._fill(label, Path(file), max(1, min(width, _MAX_WIDTH_PX)))
 
     def _fill(self, label: QLabel, file: Path, width: int) -> None:
         """Put a picture into its label; one that is gone leaves it empty."""

@@ -45,6 +45,7 @@ _STAGES = {
     Stage.READ: "Reading the corrected cells",
     Stage.JUDGE_BASE: "Judging the base on the fields kept aside",
     Stage.TRAIN: "Training",
+    Stage.TEACH: "Teaching the classes",
     Stage.JUDGE_NEW: "Judging the new model on the fields kept aside",
     Stage.FINISH: "Comparing the new model with the base",
 }
@@ -80,7 +81,7 @@ class TrainPage(QWidget):
         self.comparison = ComparisonView()
         self.confusion = ConfusionView()
         self.keep_bar = KeepBar()
-        self.curves = CurveView(session.background)
+        self.curves = CurveView()
         self.previews = PreviewView()
         self.library = LibraryBox(session.background)
         self._models: dict[str, Path] = {}
@@ -105,7 +106,7 @@ class TrainPage(QWidget):
             return
         try:
             settings = self.setup.form.settings()
-            self._training.start(self.setup.sources.paths, settings, self.setup.slides)
+            self._training.start(self.setup.usable, settings, self.setup.slides)
         except LeukosegError as error:
             self._show_error(str(error))
         except OSError as error:
@@ -177,6 +178,7 @@ class TrainPage(QWidget):
         self.keep_bar.keep_wanted.connect(training.keep)
         self.keep_bar.discard_wanted.connect(self._discard)
         self.setup.surveyed.connect(self._allow)
+        self.setup.sources.changed.connect(self.message.clear)  # it is of others
         library.changed.connect(self._session.models_changed)
         library.listed.connect(self._take_models)
         library.noticed.connect(lambda text: self.message.say(text, Tone.SUCCESS))
@@ -235,27 +237,32 @@ class TrainPage(QWidget):
         if state is TrainingState.RUNNING and not training.history.epochs:
             self.progress_bar.setRange(0, 0)
             self.stage_label.setText("Starting…")
-        self._show_history()
+        self._show_curves()
+        self.previews.show_history(training.history)
         if state is TrainingState.DECIDING:
             if training.result is not None:
                 self.comparison.show_result(training.result)
                 self.confusion.show_result(training.result)
             self._ask()
 
-    def _show_history(self) -> None:
-        """Bring curves and pictures up to date."""
+    def _show_curves(self) -> None:
+        """Bring the curves up to date."""
         settings, history = self._training.settings, self._training.history
         planned = settings.values.epochs if settings is not None else 0
         self.curves.setVisible(bool(history.epochs or history.losses))
         self.curves.show_history(history, planned)
-        self.previews.show_history(history)
 
     def _show_progress(self, progress: FinetuneProgress) -> None:
         """Show how far the run is."""
-        self._show_history()
+        self._show_curves()
+        if progress.preview_files:
+            self.previews.show_history(self._training.history)
         if self._training.state is TrainingState.STOPPING:
             return
-        if progress.stage is not Stage.JUDGE_NEW:  # between steps of the training
+        if progress.stage not in (
+            Stage.TEACH,
+            Stage.JUDGE_NEW,
+        ):  # between steps of the training
             self.progress_bar.setRange(0, progress.n_steps)
             self.progress_bar.setValue(progress.step)
         text = progress.message or _STAGES[progress.stage]

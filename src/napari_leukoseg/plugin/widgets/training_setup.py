@@ -81,6 +81,11 @@ class TrainingSetup(QWidget):
         return self.survey.refusal
 
     @property
+    def usable(self) -> list[Path]:
+        """Chosen sources that there is something to learn from in."""
+        return [] if self.survey is None else [s.path for s in self.survey.sources]
+
+    @property
     def slides(self) -> list[Path]:
         """Slides that were opened, where those of cases may be found."""
         return [Path(entry.path) for entry in self._session.preferences.recent]

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from napari_leukoseg.errors import LeukosegError
+from napari_leukoseg.errors import DataError, LeukosegError
+from napari_leukoseg.training.finetuning.memory import memory_errors
 from napari_leukoseg.training.finetuning.plan import (
     FinetuneProgress,
     FinetuneRequest,
@@ -63,7 +64,8 @@ def events_of(request: FinetuneRequest, stop: threading.Event) -> Iterator[Event
         tells whether the user can do something about it.
     """
     try:
-        yield from _run(request, stop)
+        with memory_errors():
+            yield from _run(request, stop)
     except LeukosegError as error:
         yield {"event": "failed", "message": str(error), "is_expected": True}
     except Exception as error:
@@ -81,8 +83,13 @@ def _run(request: FinetuneRequest, stop: threading.Event) -> Iterator[Event]:
         kept_aside=request.settings.kept_aside,
         seed=request.settings.seed,
     )
+    if survey.problems:  # it would be trained on less than the user has seen
+        raise DataError(survey.problems[0])
+    import torch
+
     from napari_leukoseg.training.finetuning.run import finetune
 
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # one is the viewer's
     steps = finetune(survey, request.settings, request.out)
     try:
         while not stop.is_set():

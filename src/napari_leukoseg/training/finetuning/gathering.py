@@ -12,6 +12,7 @@ from napari_leukoseg.errors import CaseError, DataError, ExportError, SlideError
 from napari_leukoseg.export import write_training_pairs
 from napari_leukoseg.slide import open_slide
 from napari_leukoseg.training.datasets import iterate_dataset
+from napari_leukoseg.training.finetuning.memory import is_shortage
 from napari_leukoseg.training.finetuning.reading import Kind
 from napari_leukoseg.training.sample import ANYTHING, Sample
 from napari_leukoseg.training.staining import standardize_samples
@@ -114,7 +115,7 @@ def gather(
                 raise changed(source)
             sample = replace(sample, dataset="corrected", name=f"{number}-{field.name}")
             if stain:
-                (sample,) = standardize_samples([sample], stain)
+                (sample,) = standardize_samples([sample], stain, diameter_px)
             parts = [shrink(part, diameter_px) for part in cut_out(sample)]
             if not field.is_kept_aside:
                 taught += parts
@@ -130,16 +131,18 @@ def gather(
 
 def read_source(source: SourceFacts, folder: Path) -> Iterator[Sample]:
     """Read the pictures of a source; those of a case are written to `folder`."""
-    if source.kind is not Kind.CASE or source.slide is None:
-        yield from iterate_dataset(source.kind, source.path)
-        return
-    stem = source.path.name.removesuffix(CASE_SUFFIX)
+    kind, pairs = source.kind, source.path
     try:
-        with Case.open(source.path) as case, open_slide(source.slide) as slide:
-            write_training_pairs(case, slide, folder, stem)
-    except (CaseError, ExportError, SlideError, OSError) as error:
+        if source.kind is Kind.CASE and source.slide is not None:
+            kind, pairs = Kind.LABELS, folder
+            stem = source.path.name.removesuffix(CASE_SUFFIX)
+            with Case.open(source.path) as case, open_slide(source.slide) as slide:
+                write_training_pairs(case, slide, pairs, stem)
+        yield from iterate_dataset(kind, pairs)
+    except (CaseError, DataError, ExportError, SlideError, OSError) as error:
+        if is_shortage(error):
+            raise
         raise changed(source, str(error)) from error
-    yield from iterate_dataset(Kind.LABELS, folder)
 
 
 def changed(source: SourceFacts, reason: str = "") -> DataError:

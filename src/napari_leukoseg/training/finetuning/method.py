@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from napari_leukoseg.training.classifying import ClassifierSettings
 
 __all__ = ["Method"]
 
@@ -33,7 +35,9 @@ class Method:
     body_share, head_share : float, optional
         Share of the tuned weights in the model; the rest is of the base.
     whole_rate, whole_share : float, optional
-        The same of a network whose classes have no head of their own.
+        The same of a network whose classes have no layers of their own.
+    classifier : ClassifierSettings, optional
+        How the classifier of a base that has one is taught anew.
     """
 
     n_corrected: int = 8
@@ -48,3 +52,4 @@ class Method:
     head_share: float = 1.0
     whole_rate: float = 0.4
     whole_share: float = 0.8
+    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)

@@ -148,7 +148,7 @@ class FinetuneRequest:
     Parameters
     ----------
     paths : tuple of Path
-        Cases, and folders of pictures with masks.
+        Cases, and folders of pictures with masks, all of which must be usable.
     settings : FinetuneSettings
         What is asked for.
     out : Path
@@ -188,6 +188,7 @@ class Stage(StrEnum):
     READ = "read"
     JUDGE_BASE = "judge base"
     TRAIN = "train"
+    TEACH = "teach"
     JUDGE_NEW = "judge new"
     FINISH = "finish"
 

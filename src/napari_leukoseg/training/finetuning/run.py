@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,17 @@ import psutil
 import torch
 
 from napari_leukoseg import __version__
-from napari_leukoseg.errors import DataError, DeviceError, ModelError, SettingsError
+from napari_leukoseg.errors import DataError, ModelError, SettingsError
 from napari_leukoseg.export.files import replaced_when_complete, write_errors
 from napari_leukoseg.segment import Segmenter
 from napari_leukoseg.segment.device import resolve_device
 from napari_leukoseg.segment.model import Model, load_model
 from napari_leukoseg.segment.networks import PROMPTED
+from napari_leukoseg.training.classifying import teach_classifier
 from napari_leukoseg.training.crops import STORED_DIAMETER_FACTOR
 from napari_leukoseg.training.finetuning.gathering import gather
 from napari_leukoseg.training.finetuning.judging import Judgment, compare, decide, judge
+from napari_leukoseg.training.finetuning.memory import memory_errors
 from napari_leukoseg.training.finetuning.method import Method
 from napari_leukoseg.training.finetuning.plan import FinetuneProgress, Stage
 from napari_leukoseg.training.finetuning.result import FinetuneResult
@@ -52,13 +54,6 @@ METHOD = Method()
 
 JUDGING_MB = 512
 """Memory that judging may take: less than training does."""
-
-SHORT_OF_MEMORY = (
-    "not enough memory",
-    "allocate memory",
-    "out of memory",
-)
-"""Parts of what PyTorch says where memory is short."""
 
 
 def finetune(
@@ -107,14 +102,16 @@ def finetune(
         raise DataError(survey.refusal)
     folder = RunFolder(out)
     folder.check_free()
-    device = resolve_device(settings.device)
-    base = load_model(settings.base)
-    check_base(base.card, survey.scheme)
     work = out / WORK_NAME
     try:
-        with memory_errors(), write_errors(out):
-            work.mkdir(parents=True)
-            return (yield from Run(survey, settings, folder, base, device).steps(work))
+        with memory_errors():
+            device = resolve_device(settings.device)
+            base = load_model(settings.base)
+            check_base(base.card, survey.scheme)
+            run = Run(survey, settings, folder, base, device)
+            with write_errors(out):
+                work.mkdir(parents=True)
+                return (yield from run.steps(work))
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -141,6 +138,7 @@ class Run:
         material = yield from self._gather(work)
         before = yield from self._judge(self.base, material, work, Stage.JUDGE_BASE)
         yield from self._train(material)
+        yield from self._teach(material)
         tuned = load_model(self.folder.model)
         after = yield from self._judge(tuned, material, work, Stage.JUDGE_NEW)
         comparison = compare(before, after, self.settings.seed)
@@ -215,6 +213,26 @@ class Run:
                     epoch = self._epoch_done(tuner, step.epoch + 1, loss)
                     yield replace(epoch, seconds_left=step.seconds_left)
 
+    def _teach(self, material: Material) -> Generator[Progress, None, None]:
+        """Teach the classifier of the base, with all it was taught before."""
+        if self.base.classifier is None:
+            return
+        tuned = load_model(self.folder.model)
+        segmenter = Segmenter(tuned, self.device, memory_budget_mb=JUDGING_MB)
+        known = self.base.classifier.examples
+        settings = replace(METHOD.classifier, trust=float(self.base.classifier.trust))
+        teaching = teach_classifier(
+            segmenter, material.taught, settings, self.settings.seed, known
+        )
+        while True:
+            try:
+                done, total = next(teaching)
+            except StopIteration as end:
+                self.folder.save_model(tuned.network.cpu(), tuned.card, end.value)
+                return
+            message = f"Describing the cells of field {done} of {total}"
+            yield Progress(Stage.TEACH, step=done, n_steps=total, message=message)
+
     def _step_done(
         self, tuner: Tuner, number: int, loss: float, began: float
     ) -> Progress:
@@ -240,9 +258,8 @@ class Run:
         is_best = epoch > 0 and not figures.loss >= self.best_loss
         if is_best:
             self.best_epoch, self.best_loss = epoch, figures.loss
-            self.folder.save_model(
-                tuner.model.network, self._card(tuner.model.card, epoch, figures)
-            )
+            card = self._card(tuner.model.card, epoch, figures)
+            self.folder.save_model(tuner.model.network, card, self.base.classifier)
         n_epochs = self.settings.values.epochs
         said = "The base" if epoch == 0 else f"Epoch {epoch} of {n_epochs}"
         return Progress(
@@ -300,7 +317,7 @@ class Run:
         data = result.to_dict()
         metrics = {name: data[name] for name in ("verdict", "reason", "comparison")}
         card = replace(tuned.card, metrics={"finetuning": metrics})
-        self.folder.save_model(tuned.network, card)
+        self.folder.save_model(tuned.network, card, tuned.classifier)
         with replaced_when_complete(self.folder.path / RESULT_NAME) as partial:
             partial.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
@@ -328,21 +345,6 @@ def check_base(card: ModelCard, scheme: ClassScheme) -> None:
                     f"class {other.id} is {other.name!r} in the corrections; choose "
                     "another base, or change the id or the name of the class."
                 )
-
-
-@contextmanager
-def memory_errors() -> Iterator[None]:
-    """Turn what is raised where memory is short into one clear sentence."""
-    try:
-        yield
-    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
-        is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not is_memory and not any(words in str(error) for words in SHORT_OF_MEMORY):
-            raise
-        raise DeviceError(
-            "There is not enough memory to train; close other programs, choose fewer "
-            "or smaller pictures, or train on the CPU. Nothing was lost."
-        ) from error
 
 
 def plain_figures(figures: EpochFigures) -> Mapping[str, float | None]:

@@ -64,9 +64,6 @@ CROP_PX = 128
 MAX_WATCHED = 64
 """Crops of the pictures kept aside by which an epoch is judged."""
 
-CLASS_HEAD = "evidence."
-"""Beginning of the names of the weights that tell classes only."""
-
 CUT_AHEAD = 3
 """Batches that are cut before they are needed."""
 
@@ -223,16 +220,18 @@ class Tuner:
 
     def _build_optimizer(self) -> torch.optim.Optimizer:
         """Let the class head learn at the full rate, and the body more slowly."""
+        layers = self.network.class_layers
         head: list[torch.nn.Parameter] = []
         body: list[torch.nn.Parameter] = []
         for name, weight in self.network.named_parameters():
-            (head if name.startswith(CLASS_HEAD) else body).append(weight)
+            (head if name.startswith(layers) else body).append(weight)
         optimizer, method = build_optimizer(self.optimization, body), self.method
         self.rates, self.shares = [method.whole_rate], {"": method.whole_share}
         if head:
             optimizer.add_param_group({"params": head})
             self.rates = [method.body_rate, 1.0]
-            self.shares = {"": method.body_share, CLASS_HEAD: method.head_share}
+            self.shares = {"": method.body_share}
+            self.shares |= dict.fromkeys(layers, method.head_share)
         return optimizer
 
     @property
