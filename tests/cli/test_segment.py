@@ -15,6 +15,7 @@ from napari_leukoseg.cli import batch
 from napari_leukoseg.cli.segment import Device
 from napari_leukoseg.geometry import Region
 from napari_leukoseg.segment.device import DEVICES
+from napari_leukoseg.segment.screening import ScreenSettings
 from napari_leukoseg.synthetic import SmearSettings, write_field
 
 if TYPE_CHECKING:
@@ -82,6 +83,19 @@ def test_every_format(segment, slides, out):
         rows = list(csv.reader(file))
     assert rows[0][0] == "cell_id"
     assert [int(row[0]) for row in rows[1:]] == list(table["cell_id"])
+
+
+@pytest.mark.parametrize(
+    ("options", "is_searched"), [((), True), (("--no-screen",), False)]
+)
+def test_large_slides_are_searched_unless_told_not_to(
+    segment, field_png, out, monkeypatch, options, is_searched
+):
+    monkeypatch.setattr(ScreenSettings, "applies_to", lambda self, area: True)
+    assert segment(field_png, *options).status == 0
+    with Case.open(out / "field.leukoseg.zarr") as case:
+        settings = case.provenance[-1]["settings"]
+    assert (settings["screen"] is not None) == is_searched
 
 
 def test_finds_the_drawn_cells(segment, field_png, drawn_field, out):
@@ -337,6 +351,24 @@ def test_stain_is_standardized_and_recorded(
     assert leukoseg(*command, "--stain", "none").status == 0
     with Case.open(out / "field.leukoseg.zarr") as case:
         assert case.provenance[-1]["settings"]["stain"] is None
+
+
+def test_stain_is_estimated_from_another_picture(
+    leukoseg, field_png: Path, out: Path, color_model: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (90, 80), (250, 240, 245)).save(tmp_path / "empty.png")
+    command = ("segment", tmp_path / "empty.png", "--out", out, "--model", color_model)
+    plain = leukoseg(*command, "--stain", "reinhard")
+    assert plain.status == 1
+    assert "--estimate-from" in plain.err
+    lent = ("--estimate-from", field_png)
+    assert leukoseg(*command, "--stain", "reinhard", *lent).status == 0
+    with Case.open(out / "empty.leukoseg.zarr") as case:
+        stain = case.provenance[-1]["settings"]["stain"]
+    assert stain["title"].endswith("estimated from field.png")
+    refused = leukoseg(*command, *lent)
+    assert refused.status == 2
+    assert "name the method" in " ".join(refused.err.split())
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,17 @@ def test_bad_files_do_not_stop_the_rest(stain, slides, out, tmp_path):
     assert names(out) == ["a.png"]
 
 
+def test_stain_is_estimated_from_another_picture(stain, slides, out, tmp_path):
+    Image.new("RGB", (30, 40), (250, 240, 245)).save(tmp_path / "empty.png")
+    assert "--estimate-from" in stain(tmp_path / "empty.png").err
+    outcome = stain(tmp_path / "empty.png", "--estimate-from", slides / "a.png")
+    assert outcome.status == 0
+    assert names(out) == ["empty.png"]
+    missing = stain(slides / "a.png", "--estimate-from", tmp_path / "missing.png")
+    assert missing.status == 1
+    assert "missing.png" in missing.err
+
+
 def test_failure_while_writing_leaves_nothing(stain, slides, out, monkeypatch, caplog):
     monkeypatch.setattr(standardized_slide._LevelPixels, "read", lambda *_: 1 / 0)
     outcome = stain(slides, "--format", "zarr")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_leukoseg.errors import SettingsError
-from napari_leukoseg.stain import color_table
+from napari_leukoseg.stain import color_counts, color_table
 from napari_leukoseg.stain.color_counts import (
     ColorCounts,
     check_image,
@@ -31,6 +31,21 @@ def test_colors_are_counted():
     order = np.argsort(counted.colors[:, 0])
     assert counted.colors[order].tolist() == [[1, 2, 3], [9, 9, 9]]
     assert counted.counts[order].tolist() == [3, 2]
+
+
+def test_large_pictures_are_thinned_out_and_count_as_much(monkeypatch):
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(color_counts, "ENOUGH_PX", 1000)
+    large = rng.integers(0, 3, (61, 83, 1), np.uint8).repeat(3, axis=2)
+    small = np.full((5, 7, 3), 9, np.uint8)
+    counted = ColorCounts.of_images([large, small])
+    order = np.argsort(counted.colors[:, 0])
+    counts = counted.counts[order]
+    assert counts.sum() == pytest.approx(61 * 83 + 35)
+    assert counts[3] == pytest.approx(35)
+    np.testing.assert_allclose(counts[:3], 61 * 83 / 3, rtol=0.2)
+    alone = ColorCounts.of_image(large)
+    np.testing.assert_allclose(np.sort(alone.counts), np.sort(counts[:3]))
 
 
 @given(

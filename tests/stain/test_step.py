@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.stain import (
@@ -98,6 +99,17 @@ def test_a_slide_without_nuclei_takes_the_estimate_of_another(
     with lent.standardized(slide) as one, kept.standardized(slide) as other:
         difference = one.overview().astype(int) - other.overview()
     assert np.abs(difference).max() <= 1  # statistics are kept to six digits
+
+
+def test_a_step_is_estimated_from_a_file(smear, empty_smear, array_slide, tmp_path):
+    Image.fromarray(smear).save(tmp_path / "cells.png")
+    Image.fromarray(empty_smear).save(tmp_path / "empty.png")
+    step = StainChoice.parse("reinhard:jtsc").prepared()
+    lent = step.estimated_from(tmp_path / "cells.png")
+    assert lent.title == "Reinhard → jtsc, estimated from cells.png"
+    lent.standardized(array_slide(empty_smear)).close()
+    with pytest.raises(StainEstimationError, match="--estimate-from"):
+        step.estimated_from(tmp_path / "empty.png")
 
 
 def test_damaged_data_are_told():

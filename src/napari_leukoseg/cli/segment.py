@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,6 +79,23 @@ def segment(
             "Or none, or model for what the model asks for.",
         ),
     ] = "model",
+    estimate_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Picture or slide of the same smear by which the stain of all is "
+            "estimated, for fields without white cells; with --stain METHOD.",
+            show_default=False,
+        ),
+    ] = None,
+    no_screen: Annotated[
+        bool,
+        typer.Option(
+            "--no-screen",
+            help="Have the network look everywhere. By default a slide is searched "
+            "at low resolution first, and where it shows no nucleus is left out.",
+        ),
+    ] = False,
     formats: Annotated[
         str,
         typer.Option(
@@ -106,7 +124,10 @@ def segment(
 
     try:
         wanted = parse_formats(formats)
-        settings = SegmentSettings(cell_diameter, region, prepare_stain(stain))
+        step = prepare_stain(stain, estimate_from)
+        settings = SegmentSettings(cell_diameter, region, step)
+        if no_screen:
+            settings = replace(settings, screen=None)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
     prepare_folder(out)
@@ -126,21 +147,41 @@ def segment(
         raise typer.Exit(1)
 
 
-def prepare_stain(text: str) -> StainStep | StainDefault:
+def prepare_stain(
+    text: str, estimate_from: Path | None = None
+) -> StainStep | StainDefault:
     """Return the stain step that ``--stain`` names, with its reference.
+
+    Parameters
+    ----------
+    text : str
+        As a user gives it.
+    estimate_from : Path, optional
+        Picture by which the stain of all others is estimated.
 
     Raises
     ------
     SettingsError
-        If there is no such method, or it takes no reference.
+        If there is no such method, or it takes no reference; if there is a picture
+        to estimate the stain from, but no method.
     StainReferenceError
         If there is no such reference.
+    StainEstimationError
+        If the picture does not show how it is stained.
+    SlideError
+        If it cannot be read.
     """
     from napari_leukoseg.stain import StainChoice, StainDefault
 
-    if text in StainDefault.__members__.values():
-        return StainDefault(text)
-    return StainChoice.parse(text).prepared()
+    if text not in StainDefault.__members__.values():
+        step = StainChoice.parse(text).prepared()
+        return step if estimate_from is None else step.estimated_from(estimate_from)
+    if estimate_from is not None:
+        raise SettingsError(
+            f"--estimate-from {estimate_from} was given with --stain {text}; name the "
+            "method that shall use it, such as --stain reinhard."
+        )
+    return StainDefault(text)
 
 
 def _farewell(has_case: bool) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from napari_leukoseg.stain import Normalizer
+    from napari_leukoseg.stain import Normalizer, Statistics
 
 __all__ = ["Container", "StainMethod", "stain"]
 
@@ -78,6 +78,16 @@ def stain(
             show_default=DEFAULT_REFERENCE,
         ),
     ] = None,
+    estimate_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Picture or slide of the same smear by which the stain of all is "
+            "estimated; for fields that do not show it themselves, since they have "
+            "no white cells.",
+            show_default=False,
+        ),
+    ] = None,
     strength: Annotated[
         float,
         typer.Option(
@@ -124,7 +134,8 @@ def stain(
         with working("Loading the reference"):
             normalizer = _normalizer(method, reference, published)
             place = _place(method, device)
-        batch = _Batch(normalizer, out, container, strength, overwrite, place)
+            source = _estimate(normalizer, estimate_from)
+        batch = _Batch(normalizer, source, out, container, strength, overwrite, place)
         n_failed = batch.run(slides)
     except KeyboardInterrupt:
         terminal.note("Stopped. Finished pictures are kept, the one at work is not.")
@@ -175,11 +186,22 @@ def _normalizer(
     return found.normalizer(method.value, variant)
 
 
+def _estimate(normalizer: Normalizer, path: Path | None) -> Statistics | None:
+    """Return how another picture is stained, or none if each shows it itself."""
+    if path is None:
+        return None
+    from napari_leukoseg.slide import open_slide
+
+    with open_slide(path) as slide:
+        return normalizer.estimate_slide(slide)
+
+
 @dataclass(frozen=True)
 class _Batch:
     """What is done with every slide of one command."""
 
     normalizer: Normalizer
+    source: Statistics | None
     folder: Path
     container: Container
     strength: float
@@ -206,7 +228,11 @@ class _Batch:
         with (
             open_slide(path) as source,
             StandardizedSlide(
-                source, self.normalizer, strength=self.strength, device=self.device
+                source,
+                self.normalizer,
+                self.source,
+                strength=self.strength,
+                device=self.device,
             ) as slide,
             _complete(target) as partial,
             progress_bar(label) as show,

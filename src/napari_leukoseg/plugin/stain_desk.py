@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -16,9 +15,10 @@ from napari_leukoseg.errors import LeukosegError, SettingsError
 from napari_leukoseg.plugin.area import Area, region_of
 from napari_leukoseg.plugin.background import Background
 from napari_leukoseg.plugin.exporting import LayerPixels
-from napari_leukoseg.plugin.pictures import DERIVED_KEY
+from napari_leukoseg.plugin.stain_applied import AppliedStains
 from napari_leukoseg.plugin.stain_jobs import (
     Benches,
+    PixelSource,
     StainedView,
     StainRequest,
     StainSettings,
@@ -26,13 +26,7 @@ from napari_leukoseg.plugin.stain_jobs import (
     make_look,
     make_view,
 )
-from napari_leukoseg.plugin.stain_layers import (
-    StainedPicture,
-    add_stained,
-    find_stained,
-    identity,
-    prepare_picture,
-)
+from napari_leukoseg.plugin.stain_layers import find_stained
 from napari_leukoseg.plugin.stain_looks import LookShelf
 from napari_leukoseg.plugin.stain_preview import DividedPreview, screen_pixels
 from napari_leukoseg.plugin.stain_remote import RemoteStains
@@ -58,7 +52,7 @@ class StainDesk(QObject):
     Attributes
     ----------
     settings_changed : Signal
-        See `settings`.
+        See `settings` and `lender`.
     facts_changed : Signal of StainFacts or None
         What is known of the view that is shown.
     view_changed : Signal of StainedView
@@ -97,10 +91,13 @@ class StainDesk(QObject):
         self.divide = 0.5
         self.is_previewing = False
         self._preview = DividedPreview(session.viewer, self._take_divide)
-        self._applied: WeakKeyDictionary[Image, StainStep] = WeakKeyDictionary()
+        self._lenders: WeakKeyDictionary[Image, PixelSource] = WeakKeyDictionary()
         self._working: StainRequest | None = None
         self._is_stale = False
         self._remote = RemoteStains(session.client, session.runs)
+        self._applied = AppliedStains(
+            session.viewer.layers, self._background, self._benches, self._remote
+        )
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
@@ -112,6 +109,7 @@ class StainDesk(QObject):
         self._settle.stop()
         self.is_previewing = False
         self._preview.close()
+        self._applied.close()
         self._background.close()
         self._benches.close()
 
@@ -120,6 +118,8 @@ class StainDesk(QObject):
         settings = replace(self.settings, **changes)
         if settings == self.settings:
             return
+        if settings.method != self.settings.method:
+            self.facts_changed.emit(None)  # those of the last method say nothing
         self.settings = settings
         settings.remember(self._session.preferences)
         self.shelf.remember(settings.reference)
@@ -178,6 +178,7 @@ class StainDesk(QObject):
             min(1.0, factor),
             self.settings,
             self.shelf.references.get(self.settings.reference),
+            self._lenders.get(layer),
         )
 
     def make_view(
@@ -204,21 +205,37 @@ class StainDesk(QObject):
         except LeukosegError as error:
             self.failed.emit(str(error))
             return
-        self.busy.emit("Standardizing the picture")
-        work = partial(prepare_picture, request, self._benches)
-        self._background.run(work, self._take_prepared, self._fail)
+        self._applied.apply(request)
 
     def withdraw(self) -> None:
         """Take back what was applied to the chosen picture."""
-        layer = self._session.layer
-        if layer is not None and self._applied.pop(layer, None) is not None:
-            for stained in find_stained(self._session.viewer.layers, layer):
-                self._session.viewer.layers.remove(stained)
-            self.applied_changed.emit()
+        if self._session.layer is not None:
+            self._applied.withdraw(self._session.layer)
 
     def applied_step(self, layer: Image | None) -> StainStep | None:
         """Return the step that is applied to a picture, or none."""
-        return None if layer is None else self._applied.get(layer)
+        return self._applied.step_of(layer)
+
+    @property
+    def lender(self) -> PixelSource | None:
+        """Picture that the stain of the chosen one is estimated from, if another."""
+        layer = self._session.layer
+        return None if layer is None else self._lenders.get(layer)
+
+    def borrow(self, lender: PixelSource | None) -> None:
+        """Estimate the stain of the chosen picture from another one, or from itself.
+
+        For fields of a smear that have no white cells, beside one that has some.
+        """
+        layer = self._session.layer
+        if layer is None:
+            return
+        if lender is None:
+            self._lenders.pop(layer, None)
+        else:
+            self._lenders[layer] = lender
+        self.settings_changed.emit()
+        self._settle.start()
 
     def add_look(self, area: Area) -> None:
         """Make the chosen picture, or a part of it, a look, and choose it."""
@@ -288,43 +305,6 @@ class StainDesk(QObject):
         if self._is_stale:
             self._settle.start()
 
-    def _take_prepared(self, prepared: StainedPicture) -> None:
-        """Show a picture standardized, or have it computed first."""
-        if prepared.levels or prepared.note:
-            self._finish_picture(prepared, prepared.levels)
-            return
-        nothing = np.empty((0, 0, 3), np.uint8)
-        view = StainedView(
-            prepared.request, prepared.path, prepared.step, nothing, None
-        )
-        self._remote.ask(
-            view,
-            lambda view: self._finish_picture(prepared, [view.after]),
-            self._fail,
-        )
-
-    def _finish_picture(self, prepared: StainedPicture, levels: list[Any]) -> None:
-        """Add the layer, and let Segment know the step."""
-        self.busy.emit("")
-        layer, title = prepared.request.layer, prepared.step.title
-        layers = self._session.viewer.layers
-        if layer not in layers:
-            return
-        if levels:
-            add_stained(layers, layer, title, levels)
-            self.preview_ended.emit()  # would show half of the same
-            self.noticed.emit(f"{title} is applied to {layer.name}.")
-        else:
-            self.noticed.emit(f"{title} is not shown on {layer.name}: {prepared.note}")
-        # Segment estimates how the slide is stained by itself, in the same way.
-        self._applied[layer] = replace(prepared.step, source=None)
-        self.applied_changed.emit()
-
-    def _fail(self, message: str) -> None:
-        """Tell why something could not be done."""
-        self.busy.emit("")
-        self.failed.emit(message)
-
     def _take_divide(self, divide: float) -> None:
         """Follow the mouse."""
         self.set_divide(divide)
@@ -346,15 +326,8 @@ class StainDesk(QObject):
 
     def _on_removed(self, event: Any) -> None:
         """Take note where the user removed a layer of ours."""
-        kind = event.value.metadata.get(DERIVED_KEY)
-        if kind is None:
-            return
         if self._preview.is_gone(event.value) and self.is_previewing:
             self.preview_ended.emit()
-        for layer in list(self._applied):
-            if kind == identity(layer):
-                del self._applied[layer]
-                self.applied_changed.emit()
 
     def _connect(self) -> None:
         """Listen to the viewer, the worker and the shelf."""
@@ -364,12 +337,19 @@ class StainDesk(QObject):
             event.connect(self._on_view)
         session.viewer.layers.events.removed.connect(self._on_removed)
         session.picture_changed.connect(self._on_view)
+        session.picture_changed.connect(self.settings_changed)  # its own lender
         session.picture_changed.connect(self.applied_changed)
         shelf.changed.connect(self._take_shelf)
         shelf.added.connect(lambda name: self.choose(reference=name))
         shelf.busy.connect(self.busy)
         shelf.failed.connect(self.failed)
         shelf.noticed.connect(self.noticed)
+        applied = self._applied
+        applied.changed.connect(self.applied_changed)
+        applied.shown.connect(self.preview_ended)  # would show half of the same
+        applied.busy.connect(self.busy)
+        applied.failed.connect(self.failed)
+        applied.noticed.connect(self.noticed)
 
     def _on_view(self) -> None:
         """Take note of another view."""

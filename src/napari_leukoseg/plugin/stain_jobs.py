@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image
 
+from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.geometry import Region
 from napari_leukoseg.plugin.exporting import LayerPixels, export_picture
-from napari_leukoseg.plugin.pictures import Picture
+from napari_leukoseg.plugin.pictures import Picture, layer_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "WORKER_METHODS",
     "Benches",
+    "PixelSource",
     "StainFacts",
     "StainRequest",
     "StainSettings",
@@ -31,11 +34,16 @@ __all__ = [
     "find_facts",
     "make_look",
     "make_view",
+    "prepared_step",
     "with_method",
 ]
 
 WORKER_METHODS = ("learned",)
 """Methods that need the libraries of networks, which the viewer's process is spared."""
+
+_N_BENCHES = 2
+"""Pictures that are kept open: the one that is shown, and one that its stain is
+estimated from."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,41 @@ class StainSettings:
 
 
 @dataclass(frozen=True, eq=False)
+class PixelSource:
+    """Where the pixels of a picture come from.
+
+    Parameters
+    ----------
+    name : str
+        For people.
+    path : Path or None
+        File of the picture.
+    pixels : LayerPixels or None, optional
+        Of its layer, where there is no file.
+    """
+
+    name: str
+    path: Path | None
+    pixels: LayerPixels | None = None
+
+    @classmethod
+    def of_layer(cls, layer: Image) -> PixelSource:
+        """Take what is needed of a layer, in the interface thread."""
+        return cls(layer.name, layer_path(layer), LayerPixels.of_layer(layer))
+
+    def is_same(self, other: PixelSource | None) -> bool:
+        """Whether both are one picture."""
+        return other is not None and self.key == other.key
+
+    @property
+    def key(self) -> Path | int:
+        """What tells the picture from others, as long as it is kept."""
+        if self.path is not None:
+            return self.path
+        return id(None if self.pixels is None else self.pixels.data)
+
+
+@dataclass(frozen=True, eq=False)
 class StainRequest:
     """A part of a picture to be standardized, and how.
 
@@ -94,6 +137,8 @@ class StainRequest:
         How.
     reference : StainReference or None
         Look that the settings name.
+    lender : PixelSource or None, optional
+        Another picture of the same smear by which the stain is estimated.
     """
 
     layer: Image
@@ -103,6 +148,7 @@ class StainRequest:
     factor: float
     settings: StainSettings
     reference: StainReference | None
+    lender: PixelSource | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,16 +193,21 @@ class StainFacts:
 
 
 class Benches:
-    """Keeps the picture on the bench that was asked for last; for threads."""
+    """Keeps the pictures on the bench that were asked for last; for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._path: Path | None = None
-        self._data: Any = None
-        self._bench: StainBench | None = None
+        self._benches: OrderedDict[Path | int, tuple[PixelSource, StainBench]]
+        self._benches = OrderedDict()
 
     def bench_of(self, request: StainRequest) -> StainBench:
-        """Return the bench of a request's picture, written to a file if it has none.
+        """Return the bench of a request's picture; see `bench_at`."""
+        return self.bench_at(
+            PixelSource(request.picture.name, request.picture.path, request.pixels)
+        )
+
+    def bench_at(self, source: PixelSource) -> StainBench:
+        """Return the bench of a picture, written to a file if it has none.
 
         Raises
         ------
@@ -167,25 +218,49 @@ class Benches:
         """
         from napari_leukoseg.plugin.stain_bench import StainBench
 
-        path, data = request.picture.path, request.pixels.data
+        key = source.key
         with self._lock:
-            is_same = path == self._path if path else data is self._data
-            if self._bench is None or not is_same:
-                self._drop()
-                self._bench = StainBench(path or export_picture(request.pixels))
-                self._path, self._data = path, data
-            return self._bench
+            if key not in self._benches:
+                path = source.path or export_picture(_required(source.pixels))
+                self._benches[key] = (source, StainBench(path))
+                while len(self._benches) > _N_BENCHES:
+                    self._benches.popitem(last=False)[1][1].close()
+            self._benches.move_to_end(key)
+            return self._benches[key][1]
 
     def close(self) -> None:
-        """Let go of the picture."""
+        """Let go of the pictures."""
         with self._lock:
-            self._drop()
+            while self._benches:
+                self._benches.popitem()[1][1].close()
 
-    def _drop(self) -> None:
-        """Close the last bench."""
-        if self._bench is not None:
-            self._bench.close()
-        self._bench = self._path = self._data = None
+
+def _required(pixels: LayerPixels | None) -> LayerPixels:
+    """Return the pixels of a picture without a file."""
+    if pixels is None:
+        raise SettingsError("The picture has neither a file nor a layer; open it anew.")
+    return pixels
+
+
+def prepared_step(request: StainRequest, benches: Benches) -> StainStep:
+    """Return the stain step of a request, which knows how its picture is stained.
+
+    Raises
+    ------
+    LeukosegError
+        If the picture, or the one that its stain is estimated from, cannot be
+        read, or does not show how it is stained.
+    """
+    from napari_leukoseg.plugin.stain_bench import make_step
+
+    settings, lender = request.settings, request.lender
+    step = make_step(
+        settings.method, settings.variant, request.reference, settings.strength
+    )
+    if lender is None:
+        return benches.bench_of(request).with_source(step)
+    source = benches.bench_at(lender).estimate(step.normalizer)
+    return step.with_source(source, lender.name)
 
 
 def make_view(request: StainRequest, benches: Benches) -> StainedView:
@@ -196,17 +271,11 @@ def make_view(request: StainRequest, benches: Benches) -> StainedView:
     LeukosegError
         If the picture cannot be read, or does not show how it is stained.
     """
-    from napari_leukoseg.plugin.stain_bench import make_step
-
-    bench, settings = benches.bench_of(request), request.settings
-    step = bench.with_source(
-        make_step(
-            settings.method, settings.variant, request.reference, settings.strength
-        )
-    )
+    step = prepared_step(request, benches)
+    bench = benches.bench_of(request)
     before = bench.read(request.region, request.factor)
     after = None
-    if settings.method not in WORKER_METHODS:
+    if request.settings.method not in WORKER_METHODS:
         after = bench.stained(step, request.region, request.factor, before)
     return StainedView(request, bench.slide.path, step, before, after)
 

@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Layer
 
+from napari_leukoseg.geometry import Region
 from napari_leukoseg.plugin.layers import spatial_of
 from napari_leukoseg.plugin.pictures import DERIVED_KEY, PATH_KEY
-from napari_leukoseg.plugin.stain_jobs import WORKER_METHODS, Benches, StainRequest
+from napari_leukoseg.plugin.stain_jobs import (
+    WORKER_METHODS,
+    Benches,
+    StainRequest,
+    prepared_step,
+)
 
 if TYPE_CHECKING:
     from napari.components import LayerList
 
+    from napari_leukoseg.slide import SlideReader
     from napari_leukoseg.stain import StainStep
 
 __all__ = [
@@ -24,12 +31,6 @@ __all__ = [
     "identity",
     "prepare_picture",
 ]
-
-
-_TOO_SLOW = (
-    "it looks at the surroundings of each pixel, and is too slow to show a whole slide "
-    "while you move about. The preview shows it for the current view."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,21 +46,26 @@ class StainedPicture:
     step : StainStep
         With how the picture is stained.
     levels : list of array-like
-        Standardized pixels from fine to coarse; empty where the worker has to
-        compute them, or where there is a note.
-    note : str
-        Why the picture is not shown.
+        Standardized pixels from fine to coarse; the coarsest one alone where there
+        is a slide to paint, and empty where the worker has to compute that.
+    slide : SlideReader or None, optional
+        Whose finer levels are to be painted block by block: standardized when it
+        is read, or as it is where the worker standardizes it.
     """
 
     request: StainRequest
     path: Path
     step: StainStep
     levels: list[Any]
-    note: str = ""
+    slide: SlideReader | None = None
 
 
 def prepare_picture(request: StainRequest, benches: Benches) -> StainedPicture:
     """Get ready to show a picture standardized; runs in a thread.
+
+    Methods that look at colors alone are quick enough to be computed where a level
+    is read. The others are painted block by block, see `BlockPainter`; each block is
+    computed with the surroundings that it depends on, so that blocks agree.
 
     Raises
     ------
@@ -67,19 +73,27 @@ def prepare_picture(request: StainRequest, benches: Benches) -> StainedPicture:
         If the picture cannot be read, or does not show how it is stained.
     """
     from napari_leukoseg.plugin.picture_files import layer_levels
-    from napari_leukoseg.plugin.stain_bench import is_local, make_step
+    from napari_leukoseg.plugin.stain_bench import is_local
+    from napari_leukoseg.plugin.stain_blocks import BLOCK_PX
     from napari_leukoseg.slide import open_slide
 
-    bench, settings = benches.bench_of(request), request.settings
-    asked = (settings.method, settings.variant, request.reference, settings.strength)
-    step = bench.with_source(make_step(*asked))
-    path = bench.slide.path
-    if is_local(step) and len(bench.slide.levels) > 1:
-        return StainedPicture(request, path, step, [], note=_TOO_SLOW)
-    if settings.method in WORKER_METHODS:
-        return StainedPicture(request, path, step, [])
-    slide = step.standardized(open_slide(path), owns_slide=True)
-    return StainedPicture(request, path, step, layer_levels(slide))
+    step = prepared_step(request, benches)
+    path = benches.bench_of(request).slide.path
+    slide = open_slide(path)
+    is_painted = is_local(step) and len(slide.levels) > 1
+    if request.settings.method in WORKER_METHODS:
+        painted = slide if is_painted else None
+        return StainedPicture(request, path, step, [], painted)
+    last = len(slide.levels) - 1
+    # At once: blocks of a picture that is read whole would share most of their work.
+    coarse = step.standardized(
+        slide, owns_slide=True, block_px=max(slide.levels[last].shape)
+    )
+    if not is_painted:
+        return StainedPicture(request, path, step, layer_levels(coarse))
+    coarsest = coarse.read_region(Region.of_shape(slide.levels[last].shape), last)
+    shown = step.standardized(slide, owns_slide=True, block_px=BLOCK_PX)
+    return StainedPicture(request, path, step, [coarsest], shown)
 
 
 def add_stained(

@@ -272,9 +272,12 @@ class LearnedNormalizer:
             )
         return replace(self, reference=reference)
 
-    def estimate(self, image: NDArray[np.uint8]) -> LearnedStatistics:
+    def estimate(
+        self, image: NDArray[np.uint8], *, downsample: float = 1.0
+    ) -> LearnedStatistics:
         """Measure ground and nuclei of a picture; see `Normalizer`."""
-        return measure_source([image])
+        found = measure_source([image])
+        return replace(found, nucleus_px=downsample * found.nucleus_px)
 
     def estimate_slide(self, slide: SlideReader) -> LearnedStatistics:
         """Measure ground and nuclei of a slide, from parts of it."""
@@ -315,10 +318,15 @@ class LearnedNormalizer:
         *,
         strength: float = 1.0,
         device: torch.device | str | None = None,
+        downsample: float = 1.0,
     ) -> NDArray[np.uint8]:
         """Standardize a picture, by default with what it shows itself."""
-        source = self.estimate(image) if source is None else source
-        return self.standardizer(source, strength=strength, device=device)(image)
+        if source is None:
+            source = self.estimate(image, downsample=downsample)
+        standardizer = self.standardizer(
+            source, strength=strength, device=device, downsample=downsample
+        )
+        return standardizer(image)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `normalizer_from_dict` makes it again."""

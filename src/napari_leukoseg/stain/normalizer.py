@@ -85,8 +85,17 @@ class Normalizer(Protocol):
     def fit_statistics(self, reference: Statistics) -> Self:
         """Return a copy that takes pictures to a look given as statistics."""
 
-    def estimate(self, image: NDArray[np.uint8]) -> Statistics:
+    def estimate(
+        self, image: NDArray[np.uint8], *, downsample: float = 1.0
+    ) -> Statistics:
         """Measure how a picture is stained.
+
+        Parameters
+        ----------
+        image : ndarray of shape (M, N, 3) and dtype uint8
+            RGB.
+        downsample : float, optional
+            Level-0 pixels along one pixel of it.
 
         Raises
         ------
@@ -126,8 +135,12 @@ class Normalizer(Protocol):
         *,
         strength: float = 1.0,
         device: torch.device | str | None = None,
+        downsample: float = 1.0,
     ) -> NDArray[np.uint8]:
-        """Standardize a picture, by default with what it shows itself."""
+        """Standardize a picture, by default with what it shows itself.
+
+        The other parameters are those of `standardizer`.
+        """
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `normalizer_from_dict` makes it again."""

@@ -141,12 +141,20 @@ class PointwiseNormalizer(ABC, Generic[S]):
         self._check_kind(reference)
         return replace(self, reference=reference)  # type: ignore[arg-type]
 
-    def estimate(self, image: NDArray[np.uint8]) -> S:
+    def estimate(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        downsample: float = 1.0,  # noqa: ARG002 (colors have no size)
+    ) -> S:
         """Measure how a picture is stained.
 
         Parameters
         ----------
         image : ndarray of shape (M, N, 3) and dtype uint8
+            RGB.
+        downsample : float, optional
+            Of no account here.
 
         Raises
         ------
@@ -186,6 +194,7 @@ class PointwiseNormalizer(ABC, Generic[S]):
         *,
         strength: float = 1.0,
         device: torch.device | str | None = None,
+        downsample: float = 1.0,  # noqa: ARG002 (colors have no size)
     ) -> NDArray[np.uint8]:
         """Standardize a picture, by default with what it shows itself."""
         source = self.estimate(image) if source is None else source

@@ -29,6 +29,8 @@ from napari_leukoseg.stain.surroundings import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
     from numpy.typing import NDArray
 
@@ -48,6 +50,9 @@ MIN_CELL_PX = 8
 MAX_PARTS, PART_MARGIN_PX = 4, 768
 """Windows of a slide by which the range of output is measured, and how much of
 their surroundings is read with them."""
+
+RANGE_PX = 256
+"""Pixels along the shorter side that are enough to measure the range of output."""
 
 STRETCHED = (0.01, 0.99)
 """Quantiles of Retinex output that become black and white."""
@@ -144,45 +149,72 @@ class RetinexStandardizer:
         check_image(image)
         if self._strength == 0.0:
             return image.copy()
-        channels, value = self.raw(image)
-        low, high = self._source.low, self._source.high
-        stretched = [
-            np.clip((channel - low[k]) / (high[k] - low[k]), 0.0, 1.0)
-            for k, channel in enumerate(channels)
+        return self.stretched(image, *self.raw(image), self._source)
+
+    def stretched(
+        self,
+        image: NDArray[np.uint8],
+        channels: list[NDArray[np.float32]],
+        value: NDArray[np.float32],
+        source: RetinexStatistics,
+    ) -> NDArray[np.uint8]:
+        """Return the picture that `raw` output stands for, in a range."""
+        ranges = zip(channels, source.low, source.high, strict=False)
+        mapped = [
+            np.clip((channel - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+            for channel, low, high in ranges
         ]
         if self._settings.mode is RetinexMode.PAPER:
-            mapped = hsv2rgb(np.stack([*stretched, value / 255.0], axis=-1))
-        else:
-            mapped = np.stack(stretched, axis=-1)
-        levels = image + self._strength * (255.0 * mapped - image)
-        rounded: NDArray[np.uint8] = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-        return rounded
+            hsv = np.stack([*mapped, value / np.float32(255)], axis=-1)
+            mapped = list(np.moveaxis(hsv2rgb(hsv), -1, 0))
+        result = np.empty_like(image)
+        strength = np.float32(self._strength)
+        for k, plane in enumerate(mapped):
+            levels = np.float32(255) * strength * plane
+            if strength < 1:
+                levels += (1 - strength) * image[..., k]
+            result[..., k] = np.rint(levels)
+        return result
+
+    def measured(self, parts: Sequence[list[NDArray[np.float32]]]) -> RetinexStatistics:
+        """Return the tiles, and the range of the channels of `raw` in all parts."""
+        ranges = [
+            np.quantile(np.concatenate([_thinned(part) for part in channel]), STRETCHED)
+            for channel in zip(*parts, strict=True)
+        ]
+        ranges += [np.array([0.0, 1.0])] * (3 - len(ranges))
+        low, high = np.stack(ranges, axis=1)
+        high = np.maximum(high, low + 1e-3)
+        return RetinexStatistics(self._source.cell_px, low, high)
 
     def raw(
         self, image: NDArray[np.uint8]
-    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+    ) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
         """Return the Retinex output of each channel, and the equalized value."""
-        brightest = image.max(axis=2)
+        brightest = np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
         value = equalized(brightest, self._cell, self._settings.clip_limit)
         if self._settings.mode is RetinexMode.PAPER:
-            hsv = 255.0 * rgb2hsv(image)
+            hsv = (255 * rgb2hsv(image)).astype(np.float32)
             return self._restored([hsv[..., 0], hsv[..., 1]]), value
         # In HSV, another value scales red, green and blue alike.
-        gain = value / np.maximum(brightest, 1)
+        gain = np.asarray(value / np.maximum(brightest, 1), np.float32)
         return self._restored([gain * image[..., k] for k in range(3)]), value
 
     def _restored(
-        self, channels: list[NDArray[np.float64]]
-    ) -> list[NDArray[np.float64]]:
+        self, channels: list[NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
         """Multi-scale Retinex with color restoration, before the stretch."""
-        channels = [channel + 1.0 for channel in channels]  # black has a logarithm
-        total = np.sum(channels, axis=0)
+        # Black has a logarithm, too.
+        channels = [channel + np.float32(1) for channel in channels]
+        beta = np.float32(self._settings.beta) / sum(channels)
         restored = []
         for channel in channels:
-            around = [np.log(surround(channel, sigma)) for sigma in self._sigmas]
-            detail = np.log(channel) - np.mean(around, axis=0)
-            color = np.log(self._settings.beta * channel / total)
-            restored.append(self._settings.alpha * color * detail)
+            around = sum(np.log(surround(channel, sigma)) for sigma in self._sigmas)
+            detail = np.log(channel)
+            detail -= around / np.float32(len(self._sigmas))
+            detail *= np.log(beta * channel)
+            detail *= np.float32(self._settings.alpha)
+            restored.append(detail)
         return restored
 
 
@@ -233,10 +265,13 @@ class RetinexNormalizer:
             f"{type(reference).__name__}; leave it out, or choose another method."
         )
 
-    def estimate(self, image: NDArray[np.uint8]) -> RetinexStatistics:
-        """Measure tiles and range of a whole picture."""
+    def estimate(
+        self, image: NDArray[np.uint8], *, downsample: float = 1.0
+    ) -> RetinexStatistics:
+        """Measure tiles and range of a whole picture; see `Normalizer`."""
         check_image(image)
-        return self._measure([image], image.shape[:2])
+        standardizer = self._unmeasured(image.shape, downsample=downsample)
+        return standardizer.measured([standardizer.raw(image)[0]])
 
     def estimate_slide(self, slide: SlideReader) -> RetinexStatistics:
         """Measure tiles of a slide, and the range of output from parts of it."""
@@ -244,8 +279,9 @@ class RetinexNormalizer:
         regions = sample_regions(slide)
         step = -(-len(regions) // MAX_PARTS)
         parts = (region.padded(PART_MARGIN_PX) for region in regions[::step])
-        images = [slide.read_region(part.intersection(whole)) for part in parts]
-        return self._measure(images, slide.shape)
+        images = (slide.read_region(part.intersection(whole)) for part in parts)
+        standardizer = self._unmeasured(slide.shape)
+        return standardizer.measured([standardizer.raw(image)[0] for image in images])
 
     def standardizer(
         self,
@@ -270,30 +306,42 @@ class RetinexNormalizer:
         *,
         strength: float = 1.0,
         device: torch.device | str | None = None,
+        downsample: float = 1.0,
     ) -> NDArray[np.uint8]:
         """Transform a whole picture, by default with what it shows itself."""
-        source = self.estimate(image) if source is None else source
-        return self.standardizer(source, strength=strength, device=device)(image)
+        if source is not None:
+            standardizer = self.standardizer(
+                source, strength=strength, device=device, downsample=downsample
+            )
+            return standardizer(image)
+        check_image(image)
+        standardizer = self._unmeasured(
+            image.shape, strength=strength, downsample=downsample
+        )
+        # The range is that of what is computed anyway, which takes long.
+        channels, value = standardizer.raw(image)
+        measured = standardizer.measured([channels])
+        return standardizer.stretched(image, channels, value, measured)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `normalizer_from_dict` makes it again."""
         return {"method": self.method.value, "settings": asdict(self.settings)}
 
-    def _measure(
-        self, images: list[NDArray[np.uint8]], shape: tuple[int, ...]
-    ) -> RetinexStatistics:
-        """Choose tiles for a picture of a shape, and pool the range of its parts."""
+    def _unmeasured(
+        self, shape: tuple[int, ...], *, strength: float = 1.0, downsample: float = 1.0
+    ) -> RetinexStandardizer:
+        """Choose tiles for a picture of a shape, whose range is not known."""
         cell = [
-            min(max(-(-side // GRID_CELLS), MIN_CELL_PX), MAX_CELL_PX)
+            min(
+                max(math.ceil(side * downsample / GRID_CELLS), MIN_CELL_PX), MAX_CELL_PX
+            )
             for side in shape[:2]
         ]
         unknown = RetinexStatistics(np.array(cell), np.zeros(3), np.ones(3))
-        standardizer = RetinexStandardizer(self.settings, unknown, 1.0, 1.0)
-        channels = zip(*(standardizer.raw(image)[0] for image in images), strict=True)
-        ranges = [
-            np.quantile(np.concatenate([part.ravel() for part in parts]), STRETCHED)
-            for parts in channels
-        ]
-        ranges += [np.array([0.0, 1.0])] * (3 - len(ranges))
-        low, high = np.stack(ranges, axis=1)
-        return RetinexStatistics(np.array(cell), low, np.maximum(high, low + 1e-3))
+        return RetinexStandardizer(self.settings, unknown, strength, downsample)
+
+
+def _thinned(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return enough of the values of a plane, shape (M, N), to know their quantiles."""
+    step = max(1, min(plane.shape) // RANGE_PX)
+    return plane[::step, ::step].ravel()

@@ -48,6 +48,9 @@ class StandardizedSlide(SlideReader):
         Where colors are computed; by default NumPy on the CPU.
     owns_slide : bool, optional
         Whether closing this closes the source.
+    block_px : int, optional
+        Side of the blocks by which local methods compute; smaller ones come sooner,
+        and take longer together.
 
     Raises
     ------
@@ -68,6 +71,7 @@ class StandardizedSlide(SlideReader):
         strength: float = 1.0,
         device: torch.device | str | None = None,
         owns_slide: bool = True,
+        block_px: int | None = None,
     ) -> None:
         self._slide = slide
         self._owns_slide = owns_slide
@@ -91,6 +95,7 @@ class StandardizedSlide(SlideReader):
                     downsample=slide.levels[level].downsample,
                 ),
                 cache,
+                BLOCK_PX if block_px is None else block_px,
             )
             for level in range(len(slide.levels))
         ]
@@ -128,6 +133,7 @@ class _LevelPixels:
         level: int,
         standardizer: Standardizer,
         cache: BlockCache,
+        block_px: int,
     ) -> None:
         self._slide = slide
         self._level = level
@@ -137,7 +143,7 @@ class _LevelPixels:
         self._blocks: BlockSource | None = None
         if standardizer.context_px:
             self._blocks = BlockSource(
-                shape, Size(BLOCK_PX, BLOCK_PX), self._compute, cache
+                shape, Size(block_px, block_px), self._compute, cache
             )
 
     def read(self, region: Region) -> NDArray[np.uint8]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_leukoseg.errors import SettingsError
+from napari_leukoseg.slide import open_slide
 from napari_leukoseg.stain.choosing import find_reference
 from napari_leukoseg.stain.errors import StainReferenceError
 from napari_leukoseg.stain.methods import (
@@ -167,6 +169,7 @@ class StainStep:
         *,
         device: torch.device | str | None = None,
         owns_slide: bool = False,
+        block_px: int | None = None,
     ) -> StandardizedSlide:
         """Return a slide whose pixels are standardized when they are read.
 
@@ -178,6 +181,8 @@ class StainStep:
             Where colors are computed; see `StandardizedSlide`.
         owns_slide : bool, optional
             Whether closing the result closes the source.
+        block_px : int, optional
+            See `StandardizedSlide`.
 
         Raises
         ------
@@ -191,7 +196,43 @@ class StainStep:
             strength=self.strength,
             device=device,
             owns_slide=owns_slide,
+            block_px=block_px,
         )
+
+    def estimated_from(self, path: str | Path) -> StainStep:
+        """Return a step that takes every slide to be stained as another picture is.
+
+        For fields that do not show how they are stained, beside one of the same
+        smear that does.
+
+        Parameters
+        ----------
+        path : str or Path
+            Picture or slide.
+
+        Raises
+        ------
+        StainEstimationError
+            If it does not show how it is stained, either.
+        SlideError
+            If it cannot be read.
+        """
+        with open_slide(path) as slide:
+            source = self.normalizer.estimate_slide(slide)
+        return self.with_source(source, Path(path).name)
+
+    def with_source(self, source: Statistics, name: str) -> StainStep:
+        """Return a step that takes every slide to be stained as was measured.
+
+        Parameters
+        ----------
+        source : Statistics
+            As the method estimates them.
+        name : str
+            Of the picture that was measured, for people.
+        """
+        title = f"{self.title}, estimated from {name}"
+        return replace(self, source=source, title=title)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `from_dict` reads back."""

@@ -66,8 +66,8 @@ Where nuclei are few, the first threshold parts cells from ground, the second nu
 from red cells."""
 
 _REMEDY = (
-    "take the estimate from a picture of the same smear that has white cells, or "
-    "from the whole slide, and use it for this one"
+    "take the estimate from a picture of the same smear that has white cells, or from "
+    "the whole slide (Estimate on the Stain page, --estimate-from on the command line)"
 )
 
 

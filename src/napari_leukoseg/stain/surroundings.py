@@ -27,7 +27,7 @@ N_LEVELS = 256
 
 def equalized(
     values: NDArray[np.uint8], cell: tuple[int, int], clip_limit: float
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """Equalize a plane tile by tile, with limited contrast.
 
     Parameters
@@ -41,7 +41,7 @@ def equalized(
 
     Returns
     -------
-    equalized : ndarray of shape (M, N)
+    equalized : ndarray of shape (M, N) and dtype float32
         0 to 255; interpolated between the four nearest tiles.
 
     References
@@ -57,12 +57,14 @@ def equalized(
         (tile * N_LEVELS + values).ravel(),
         minlength=rows.n_cells * columns.n_cells * N_LEVELS,
     ).reshape(-1, N_LEVELS)
-    curves = _curves(counts.astype(np.float64), clip_limit)
-    result = np.zeros(values.shape)
+    curves = _curves(counts.astype(np.float64), clip_limit).ravel()
+    result = np.zeros(values.shape, np.float32)
     for row, row_weight in rows.neighbors:
         for column, column_weight in columns.neighbors:
-            near = curves[row[:, None] * columns.n_cells + column, values]
-            result += row_weight[:, None] * column_weight * near
+            tile = (row * columns.n_cells)[:, None] + column
+            near = curves.take(tile * N_LEVELS + values)
+            near *= row_weight[:, None] * column_weight
+            result += near
     return result
 
 
@@ -75,22 +77,22 @@ class _Axis:
         self.cell = pixels // side
         place = (pixels + 0.5) / side - 0.5
         before = np.floor(place).astype(int)
-        share = place - before
+        share = (place - before).astype(np.float32)
         last = self.n_cells - 1
         self.neighbors = (
-            (np.clip(before, 0, last), 1.0 - share),
+            (np.clip(before, 0, last), 1 - share),
             (np.clip(before + 1, 0, last), share),
         )
 
 
-def _curves(counts: NDArray[np.float64], clip_limit: float) -> NDArray[np.float64]:
+def _curves(counts: NDArray[np.float64], clip_limit: float) -> NDArray[np.float32]:
     """Cumulative curve of each histogram, (tiles, 256), scaled to 255."""
     area = counts.sum(axis=1, keepdims=True)
     limit = np.maximum(clip_limit * area / N_LEVELS, 1.0)
     cut = np.minimum(counts, limit)
     cut += (counts - cut).sum(axis=1, keepdims=True) / N_LEVELS
     curves: NDArray[np.float64] = np.cumsum(cut, axis=1) * (255.0 / area)
-    return curves
+    return curves.astype(np.float32)
 
 
 def surround_step(sigma: float) -> int:
@@ -101,12 +103,12 @@ def surround_step(sigma: float) -> int:
     return step
 
 
-def surround(plane: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+def surround(plane: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Blur by a Gaussian, a wide one on a coarser grid.
 
     Parameters
     ----------
-    plane : ndarray of shape (M, N)
+    plane : ndarray of shape (M, N) and dtype float32
     sigma : float
         Standard deviation in pixels.
     """
@@ -115,25 +117,29 @@ def surround(plane: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
         return _blurred(plane, sigma)
     rows, columns = plane.shape
     padded = np.pad(plane, ((0, -rows % step), (0, -columns % step)), mode="edge")
-    blocks = padded.reshape(len(padded) // step, step, -1, step).mean(axis=(1, 3))
-    fine = _enlarged(_enlarged(_blurred(blocks, sigma / step), step).T, step).T
-    return fine[:rows, :columns]
+    strips = padded.reshape(len(padded) // step, step, -1).mean(axis=1)
+    blocks = strips.reshape(len(strips), -1, step).mean(axis=2)
+    # Rows last: along them memory is read as it lies.
+    wide = np.ascontiguousarray(_enlarged(_blurred(blocks, sigma / step).T, step).T)
+    return _enlarged(wide, step)[:rows, :columns]
 
 
-def _blurred(plane: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+def _blurred(plane: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Blur by a Gaussian of finite reach; beyond the border the last pixel counts."""
-    blurred: NDArray[np.float64] = gaussian_filter(
+    blurred: NDArray[np.float32] = gaussian_filter(
         plane, sigma, mode="nearest", truncate=GAUSSIAN_REACH
     )
     return blurred
 
 
-def _enlarged(plane: NDArray[np.float64], step: int) -> NDArray[np.float64]:
+def _enlarged(plane: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     """Interpolate linearly along the first axis, between the centers of steps."""
-    place = (np.arange(len(plane) * step) + 0.5) / step - 0.5
-    before = np.floor(place).astype(int)
-    share = (place - before)[:, None]
-    last = len(plane) - 1
-    low, high = plane[np.clip(before, 0, last)], plane[np.clip(before + 1, 0, last)]
-    larger: NDArray[np.float64] = low + share * (high - low)
-    return larger
+    length = len(plane)
+    padded = np.pad(plane, ((1, 1), (0, 0)), mode="edge")
+    larger = np.empty((length, step, plane.shape[1]), np.float32)
+    for phase in range(step):
+        place = (phase + 0.5) / step + 0.5  # in steps, from the row before
+        first = int(place)
+        low, high = (padded[start : start + length] for start in (first, first + 1))
+        larger[:, phase] = low + np.float32(place - first) * (high - low)
+    return larger.reshape(length * step, -1)

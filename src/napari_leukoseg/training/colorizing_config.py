@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
@@ -69,8 +69,6 @@ class ColorizingConfig:
     split, crops, optimizer, schedule : optional
         Settings of these parts.
     """
-
-    stain: ClassVar[str] = ""  # crops give pictures the look to paint
 
     task: Literal["colorizer"]
     name: str

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_leukoseg.training.config import TrainingConfig
+from napari_leukoseg.training.crops import STORED_DIAMETER_FACTOR
 from napari_leukoseg.training.datasets import digest_of, load_dataset
-from napari_leukoseg.training.splits import split_by_group
+from napari_leukoseg.training.splits import Split, split_by_group
 from napari_leukoseg.training.staining import standardize_samples
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_leukoseg.training.colorizing_config import ColorizingConfig
-    from napari_leukoseg.training.config import TrainingConfig
-    from napari_leukoseg.training.splits import Split
 
 __all__ = ["digest_data", "load_split"]
 
 
 def load_split(config: TrainingConfig | ColorizingConfig, root: Path) -> Split:
     """Read the training data of a configuration, and split them.
+
+    Where it has a stain step, what is trained on and chosen by is standardized, at
+    the size that crops are cut from. What is kept for testing stays as it is, for
+    a model does the step itself.
 
     Parameters
     ----------
@@ -40,9 +44,15 @@ def load_split(config: TrainingConfig | ColorizingConfig, root: Path) -> Split:
         for source in config.training_data
         for sample in load_dataset(source.kind, root / source.folder)
     ]
-    if config.stain:
-        samples = standardize_samples(samples, config.stain)
-    return split_by_group(samples, config.split)
+    split = split_by_group(samples, config.split)
+    if not isinstance(config, TrainingConfig) or not config.stain:
+        return split
+    stored = STORED_DIAMETER_FACTOR * config.crops.cell_diameter_px
+    train, validation = (
+        tuple(standardize_samples(part, config.stain, stored))
+        for part in (split.train, split.validation)
+    )
+    return Split(train, validation, split.test)
 
 
 def digest_data(

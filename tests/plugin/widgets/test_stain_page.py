@@ -10,13 +10,22 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from napari_leukoseg.errors import SettingsError
+from napari_leukoseg.plugin import stain_blocks
 from napari_leukoseg.plugin.preferences import Preferences
 from napari_leukoseg.plugin.session import Session
-from napari_leukoseg.plugin.stain_jobs import StainedView, StainFacts
+from napari_leukoseg.plugin.stain_jobs import PixelSource, StainedView, StainFacts
+from napari_leukoseg.plugin.stain_layers import find_stained
 from napari_leukoseg.plugin.widgets.message_bar import Tone
 from napari_leukoseg.plugin.widgets.run_form import RunForm
 from napari_leukoseg.plugin.widgets.stain_page import StainPage, StainWidget
-from napari_leukoseg.stain import StainStep, find_reference
+from napari_leukoseg.slide import open_slide
+from napari_leukoseg.stain import (
+    PictureFormat,
+    StainStep,
+    find_reference,
+    write_picture,
+)
+from napari_leukoseg.synthetic import SmearSettings, write_field
 
 PREVIEW = "stain preview"
 
@@ -32,6 +41,19 @@ def page(session: Session, qtbot: QtBot, wait: Any) -> Iterator[StainPage]:
     page.hide()
     if page.sheet is not None:
         page.sheet.close()
+
+
+@pytest.fixture(scope="module")
+def slide_tiff(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a drawn slide with two levels."""
+    folder = tmp_path_factory.mktemp("slide")
+    settings = SmearSettings((1100, 900), seed=4, white_cell_fraction=0.05)
+    for _ in write_field(folder / "drawn.png", settings):
+        pass
+    with open_slide(folder / "drawn.png") as slide:
+        for _ in write_picture(slide, folder / "slide.ome.tif", PictureFormat.TIFF):
+            pass
+    return folder / "slide.ome.tif"
 
 
 @pytest.fixture
@@ -220,6 +242,75 @@ def test_picture_without_cells_is_told_and_another_one_is_fine(
     assert PREVIEW not in viewer.layers
     look()
     assert not page.message.text
+
+
+def test_stain_is_estimated_from_another_picture(
+    page: StainPage,
+    session: Session,
+    views: list[StainedView],
+    look: Any,
+    tmp_path: Path,
+    wait: Any,
+) -> None:
+    box = page.form.estimate_box
+    field = look().request.picture.path
+    session.open(save_white(tmp_path / "white.png"))
+    wait(lambda: page.message.tone is Tone.ERROR and bool(page.message.text))
+    assert "Estimate on the Stain page" in page.message.text
+    choices = [box.itemText(i) for i in range(box.count())]
+    assert choices == ["From this picture", "field.png", "From another file…"]
+    box.setCurrentIndex(1)
+    box.activated.emit(1)
+    assert "estimated from field.png" in after_change(views, wait).step.title
+    assert not page.message.text
+    assert box.currentText() == "field.png"
+    page.apply_button.click()
+    wait(lambda: session.stain.applied_step(session.layer) is not None)
+    assert session.stain.applied_step(session.layer).source is not None
+    session.stain.borrow(PixelSource("elsewhere.png", field))  # the same file
+    assert box.currentText() == "field.png"
+    session.stain.borrow(PixelSource("gone.png", tmp_path / "gone.png"))
+    assert box.currentText() == "gone.png"
+    (other,) = (one for one in session.pictures if one is not session.layer)
+    session.choose(other)
+    assert box.currentText() == "From this picture"
+
+
+@pytest.mark.parametrize("method", ["retinex", "learned"])
+def test_slide_is_shown_at_once_and_sharpened_where_it_is_looked_at(
+    method: str,
+    page: StainPage,
+    viewer: Viewer,
+    session: Session,
+    slide_tiff: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wait: Any,
+) -> None:
+    monkeypatch.setattr(stain_blocks, "BLOCK_PX", 256)
+    page.preview_box.setChecked(False)
+    session.open(slide_tiff)
+    wait(lambda: session.picture is not None and bool(session.picture.fingerprint))
+    session.stain.choose(method=method)
+    page.apply_button.click()
+    wait(lambda: session.stain.applied_step(session.layer) is not None)
+    (layer,) = find_stained(viewer.layers, session.layer)
+    assert layer.multiscale
+    painter = session.stain._applied._painters[layer]
+    fine, part = layer.data[0], np.s_[300:900, 200:700]
+    coarse = fine[part]  # asks for what is missing
+    assert coarse.any()
+    seen = [coarse]
+    painter.painted.connect(lambda: seen.append(fine[part]))
+    wait(lambda: painter.is_idle and len(seen) > 1)
+    with StainStep.standardized(
+        session.stain.applied_step(session.layer), open_slide(slide_tiff)
+    ) as expected:
+        sharp = expected.level_array()[part].astype(int)
+    assert np.abs(fine[part] - sharp).max() <= 1
+    assert np.abs(coarse - sharp).mean() < 25
+    viewer.layers.remove(layer)
+    fine[0:9, 0:9]  # nobody looks any more
+    assert session.stain.applied_step(session.layer) is None
 
 
 def test_layer_of_numbers_that_are_none_is_told(

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledSlider
 
 from napari_leukoseg.plugin.area import Area
+from napari_leukoseg.plugin.stain_jobs import PixelSource
 from napari_leukoseg.plugin.widgets.page import narrow
 from napari_leukoseg.plugin.widgets.picture_box import PictureBox
 
@@ -38,6 +39,10 @@ _LOOKS = (
     "Looks and pictures (*.json *.png *.jpg *.jpeg *.bmp *.tif *.tiff *.svs *.ndpi)"
 )
 _NO_ARROW = "QToolButton::menu-indicator { image: none; }"
+_ESTIMATE_TIP = (
+    "Picture that shows how this one is stained; where it has no white cells itself, "
+    "take another one of the same smear"
+)
 _NO_REFERENCE = "This method has no reference"
 
 
@@ -58,11 +63,14 @@ class StainForm(QWidget):
         self.variant_box = narrow(QComboBox())
         self.reference_box = narrow(QComboBox())
         self.reference_button = QToolButton()
+        self.estimate_box = narrow(QComboBox())
+        self._lenders: list[PixelSource | None] = [None]
         self.strength_slider = QLabeledSlider(Qt.Orientation.Horizontal)
         self._set_up()
         self._lay_out()
         self._desk.shelf.changed.connect(self._fill)
         self._desk.settings_changed.connect(self._show)
+        session.pictures_changed.connect(self._show_lender)
         self._fill()
 
     def _set_up(self) -> None:
@@ -80,6 +88,7 @@ class StainForm(QWidget):
             (self.variant_box, "Variant", _VARIANT_TIP),
             (self.reference_box, "Reference", _REFERENCE_TIP),
             (self.reference_button, "More looks", "Add another look, or save one"),
+            (self.estimate_box, "Estimate", _ESTIMATE_TIP),
             (self.strength_slider, "Strength", _STRENGTH_TIP),
         ):
             widget.setAccessibleName(name)
@@ -94,6 +103,7 @@ class StainForm(QWidget):
                     **{setting: box.currentData()}
                 )
             )
+        self.estimate_box.activated.connect(self._choose_lender)
         self.strength_slider.valueChanged.connect(
             lambda value: self._desk.choose(strength=value / 100)
         )
@@ -126,6 +136,7 @@ class StainForm(QWidget):
         form.addRow("Method", self.method_box)
         form.addRow("Variant", self.variant_box)
         form.addRow("Reference", reference)
+        form.addRow("Estimate", self.estimate_box)
         form.addRow("Strength %", self.strength_slider)
 
     def _fill(self) -> None:
@@ -161,6 +172,35 @@ class StainForm(QWidget):
             _REFERENCE_TIP if has_reference else _NO_REFERENCE
         )
         self.setEnabled(bool(shelf.methods))
+        self._show_lender()
+
+    def _show_lender(self) -> None:
+        """List the pictures that the stain may be estimated from."""
+        session, lender = self._session, self._desk.lender
+        others = [layer for layer in session.pictures if layer is not session.layer]
+        self._lenders = [None, *map(PixelSource.of_layer, others)]
+        chosen = [lender is None]
+        chosen += [one.is_same(lender) for one in self._lenders[1:] if one]
+        if not any(chosen):  # a file that is not open
+            self._lenders.append(lender)
+            chosen.append(True)
+        self.estimate_box.clear()
+        for one in self._lenders:
+            self.estimate_box.addItem(one.name if one else "From this picture")
+        self.estimate_box.addItem("From another file…")
+        self.estimate_box.setCurrentIndex(chosen.index(True))
+
+    def _choose_lender(self, index: int) -> None:
+        """Estimate the stain from the picture that the user chose."""
+        if index < len(self._lenders):
+            self._desk.borrow(self._lenders[index])
+            return
+        self._show_lender()  # until there is another
+        title = "Picture or slide of the same smear, to estimate the stain from"
+        folder = self._session.preferences.open_folder
+        path, _ = QFileDialog.getOpenFileName(self, title, folder)
+        if path:
+            self._desk.borrow(PixelSource(Path(path).name, Path(path)))
 
     def _ask_for_file(self) -> None:
         """Let the user choose a look, or a picture that becomes one."""
