@@ -137,7 +137,7 @@ def main(
         training=training,
         metrics=card_metrics(evaluation) if evaluation else crop_metrics(epochs[-1]),
     )
-    saved = save_model(out, model.network, card)
+    saved = save_model(out, model.network, card, model.classifier)
     record = {
         "config": config_path.name,
         "config_text": config_path.read_text(),
