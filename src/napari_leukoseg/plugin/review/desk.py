@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -206,9 +207,10 @@ class ReviewDesk(QObject):
 
     def close(self) -> None:
         """Let go of the case and the slide; may be repeated."""
-        self._releaser.stop()
-        self._retrier.stop()
-        self._looker.stop()
+        with suppress(RuntimeError):  # at the end of the program Qt goes first
+            self._releaser.stop()
+            self._retrier.stop()
+            self._looker.stop()
         self._let_go()
         self._view = None
 
@@ -339,7 +341,8 @@ class ReviewDesk(QObject):
 
     def _release(self) -> None:
         """Let other programs write the case; the next edit locks it again."""
-        self._releaser.stop()
+        with suppress(RuntimeError):
+            self._releaser.stop()
         if self.case is not None:
             self.case.close()
 
