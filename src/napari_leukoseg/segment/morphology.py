@@ -177,6 +177,7 @@ def _nuclear_shape(nucleus: Mask, cell: Mask) -> dict[str, float]:
     row, column = ndimage.center_of_mass(cell)
     from_middle = np.hypot(rows - row, columns - column) / reach
     filled = ndimage.binary_fill_holes(nucleus)
+    outline = _outline("nucleus", nucleus)
     values = {
         "nucleus_fraction": area / whole,
         "nucleus_parts": float((sizes > 0.06 * area).sum()),
@@ -184,7 +185,7 @@ def _nuclear_shape(nucleus: Mask, cell: Mask) -> dict[str, float]:
         "nucleus_offset": np.hypot(*offset) / reach,
         "nucleus_in_middle": nucleus[from_middle < 0.35].mean(),
         "nucleus_at_border": nucleus[(from_middle > 0.8) & (from_middle < 1)].mean(),
-        "nucleus_hull_fraction": _hull_area(nucleus) / whole,
+        "nucleus_hull_fraction": area / outline["nucleus_solidity"] / whole,
         "nucleus_depth_mean": inside.mean(),
         "nucleus_depth_max": inside.max(),
     }
@@ -194,7 +195,7 @@ def _nuclear_shape(nucleus: Mask, cell: Mask) -> dict[str, float]:
         values[f"nucleus_lobes_{step}"] = _count_tops(smooth, step)
     for share in (0.5, 0.8, 0.95):
         values[f"nucleus_depth_{share}"] = np.quantile(inside, share)
-    return {**values, **_outline("nucleus", nucleus)}
+    return {**values, **outline}
 
 
 def _count_tops(surface: NDArray[np.floating], height: float) -> float:
