@@ -5,9 +5,9 @@ import pytest
 
 from napari_leukoseg.errors import ModelError
 from napari_leukoseg.segment.classifier import CellClassifier, Examples
-from napari_leukoseg.segment.morphology import FEATURES
+from napari_leukoseg.segment.morphology import feature_names
 
-N_FEATURES = len(FEATURES)
+N_FEATURES = len(feature_names())
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_leukoseg.segment.morphology import FEATURES, describe_cell
+from napari_leukoseg.segment.morphology import describe_cell, feature_names
 
 Masks = tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]
 
@@ -42,7 +42,7 @@ LOBED = [(48.0, 52.0, 10.0), (60.0, 72.0, 10.0), (74.0, 54.0, 10.0)]
 
 
 def described(masks: Masks) -> dict[str, float]:
-    return dict(zip(FEATURES, describe_cell(*masks).tolist(), strict=True))
+    return dict(zip(feature_names(), describe_cell(*masks).tolist(), strict=True))
 
 
 def test_a_round_nucleus_has_one_lobe_and_a_segmented_one_three() -> None:

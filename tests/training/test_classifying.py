@@ -12,7 +12,7 @@ import torch
 from napari_leukoseg.errors import DataError, SettingsError
 from napari_leukoseg.segment.classifier import CellClassifier, Examples
 from napari_leukoseg.segment.model import load_model, save_model
-from napari_leukoseg.segment.morphology import FEATURES
+from napari_leukoseg.segment.morphology import feature_names
 from napari_leukoseg.segment.predict import Segmenter
 from napari_leukoseg.training.classifying import (
     ClassifierSettings,
@@ -41,7 +41,7 @@ def clusters(class_ids: list[int], n_each: int = 40, source: int = 0) -> Example
     described = []
     for class_id in class_ids:
         for _ in range(n_each):
-            features = rng.normal(0, 0.2, len(FEATURES)).astype(np.float32)
+            features = rng.normal(0, 0.2, len(feature_names())).astype(np.float32)
             features[:12] += class_id
             described.append((features, class_id))
     return Examples.of(described, source)

@@ -1,4 +1,4 @@
-"""Tells the type of a cell from its features; the experts of several networks vote.
+"""Tells the class of a cell from its features, by the vote of several small networks.
 
 The examples that it learned from stay with it as numbers, so that it can be taught
 again with more cells, or more classes, and forgets nothing.
@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import expit, log_softmax, logsumexp, softmax
 
 from napari_leukoseg.errors import ModelError
-from napari_leukoseg.segment.morphology import FEATURES
+from napari_leukoseg.segment.morphology import feature_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,6 @@ __all__ = ["CellClassifier", "Examples"]
 
 PREFIX = "cell_classifier."
 """Beginning of the names of its arrays among the weights of a model."""
-
 
 LEAST_LIKELY = 0.02
 """Probability below which what the network holds for unlikely counts no less: on
@@ -42,7 +41,7 @@ class Examples:
     class_ids : ndarray of int64, shape (N,)
         Class of each.
     sources : ndarray of int64, shape (N,)
-        Number of the data set that each comes from; sets count alike.
+        Number of the data set that each comes from.
     """
 
     features: NDArray[np.float32]
@@ -62,7 +61,7 @@ class Examples:
         cls, described: Sequence[tuple[NDArray[np.float32], int]], source: int
     ) -> Examples:
         """Gather features and class ids of cells of one data set."""
-        features = np.zeros((len(described), len(FEATURES)), np.float32)
+        features = np.zeros((len(described), len(feature_names())), np.float32)
         for row, (values, _) in zip(features, described, strict=True):
             row[:] = values
         class_ids = np.array([class_id for _, class_id in described], np.int64)
@@ -204,10 +203,10 @@ class CellClassifier:
             class_ids = kept("class_ids", np.int64)
         except KeyError as error:
             raise ModelError(f"The classifier of a model lacks {error}.") from error
-        if examples.features.shape[1] != len(FEATURES):
+        n_features, n_known = examples.features.shape[1], len(feature_names())
+        if n_features != n_known:
             raise ModelError(
-                f"The classifier of a model knows {examples.features.shape[1]} "
-                f"features of a cell, this version of leukoseg {len(FEATURES)}; train "
-                "it again."
+                f"The classifier of a model knows {n_features} features of a cell, "
+                f"this version of leukoseg {n_known}; train it again."
             )
         return cls(class_ids=class_ids, **own, examples=examples)

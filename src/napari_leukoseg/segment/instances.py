@@ -28,7 +28,6 @@ __all__ = ["InstanceSettings", "Instances", "Prediction", "extract_cells", "sepa
 HOLE_DIAMETER = 0.3
 """Largest gap in the foreground that is taken for part of a cell, in diameters."""
 
-
 SURROUND = 0.5
 """Margin of the part of a window that describes a cell, in diameters of the cell."""
 
@@ -362,10 +361,9 @@ def extract_cells(
             continue
         inside = 1 - prediction.probabilities[BACKGROUND][cell.slice][cell.image]
         probabilities = pool_class_evidence(cell, prediction, temperature)
-        if not (
-            classifier is None or probabilities is None or prediction.image is None
-        ):
-            features = describe_cell(*view_cell(cell, prediction.image, prediction))
+        image = prediction.image
+        if classifier and probabilities is not None and image is not None:
+            features = describe_cell(*view_cell(cell, image, prediction))
             probabilities = classifier.combine(features, class_ids, probabilities)
         known = class_ids if probabilities is not None else (UNCLASSIFIED,)
         yield SegmentedCell(

@@ -9,6 +9,7 @@ little between laboratories.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
     Pixels = NDArray[np.float32]
 
-__all__ = ["FEATURES", "describe_cell"]
+__all__ = ["describe_cell", "feature_names"]
 
 DIAMETER_PX = 64
 """Diameter to which each cell is brought, so that its size says nothing."""
@@ -37,8 +38,8 @@ LEAST_PX = 20
 LEAST_DENSITY = 0.12
 """Optical density, summed over the channels, below which a color is noise."""
 
-SKIN = (3, 3)
-"""Erosions or dilations that keep clear of outlines: of cells, of surroundings."""
+SKIN_PX = 3
+"""What is this near to the outline of a cell belongs neither to it nor to the rest."""
 
 RED_CELL_DENSITY = (0.12, 0.75)
 """Optical density of red cells, as a share of that of the nucleus."""
@@ -69,18 +70,33 @@ def describe_cell(
 
     Returns
     -------
-    features : ndarray of float32, shape (len(FEATURES),)
-        Finite and without unit, in the order of `FEATURES`.
+    features : ndarray of float32, shape (F,)
+        Finite and without unit, in the order of `feature_names`.
     """
+    values = _measure(image, nucleus, cell)
+    return np.nan_to_num(np.fromiter(values.values(), np.float32), posinf=0, neginf=0)
+
+
+@cache
+def feature_names() -> tuple[str, ...]:
+    """Return the name of each feature that `describe_cell` gives."""
+    rows, columns = np.indices((32, 32)) - 16
+    distance = np.hypot(rows, columns)
+    shade = np.where(distance < 6, 80, np.where(distance < 12, 160, 240))
+    image = np.repeat(shade[..., None], 3, axis=2).astype(np.uint8)
+    return tuple(_measure(image, distance < 6, distance < 12))
+
+
+def _measure(image: NDArray[np.uint8], nucleus: Mask, cell: Mask) -> dict[str, float]:
+    """Measure all features of a cell, by name."""
     window = _Window(image, nucleus, cell)
-    values = {
+    return {
         **_nuclear_shape(window.nucleus, window.cell),
         **_outline("cell", window.cell),
         **_densities(window),
         **_colors(window),
         **_relative_to_red_cells(window),
     }
-    return np.nan_to_num(np.fromiter(values.values(), np.float32), posinf=0, neginf=0)
 
 
 class _Window:
@@ -90,7 +106,7 @@ class _Window:
         colors, self.nucleus, self.cell, inside = _at_standard_size(
             image, nucleus, cell
         )
-        around = inside & ~ndimage.binary_dilation(self.cell, iterations=SKIN[1])
+        around = inside & ~ndimage.binary_dilation(self.cell, iterations=SKIN_PX)
         if around.sum() < LEAST_PX:
             around = inside
         density = -np.log((colors + 1) / 256)
@@ -105,7 +121,7 @@ class _Window:
             for mask in (core, cytoplasm, self.cell)
             if mask.sum() >= min(LEAST_PX, self.cell.sum())
         )
-        middle = ndimage.binary_erosion(self.cell, iterations=SKIN[0])
+        middle = ndimage.binary_erosion(self.cell, iterations=SKIN_PX)
         self.middle = middle if middle.any() else self.cell
         stained = self.density[self.nucleus].mean(axis=0)
         self.stained = np.maximum(stained, 0.1)
@@ -172,9 +188,9 @@ def _nuclear_shape(nucleus: Mask, cell: Mask) -> dict[str, float]:
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     depth = ndimage.distance_transform_edt(nucleus) / radius
     inside = depth[nucleus]
-    offset = np.subtract(*map(ndimage.center_of_mass, (cell, nucleus)))
     rows, columns = np.indices(cell.shape)
     row, column = ndimage.center_of_mass(cell)
+    offset = np.subtract((row, column), ndimage.center_of_mass(nucleus))
     from_middle = np.hypot(rows - row, columns - column) / reach
     filled = ndimage.binary_fill_holes(nucleus)
     outline = _outline("nucleus", nucleus)
@@ -276,24 +292,3 @@ def _relative_to_red_cells(window: _Window) -> dict[str, float]:
     pale = np.median(share[is_red]) - np.median(window.grey[window.cytoplasm])
     values = (1.0, *np.quantile(along, (0.1, 0.5, 0.9)), pale)
     return dict(zip(names, values, strict=True))
-
-
-def _names() -> tuple[str, ...]:
-    """Names of the features, from a cell drawn for it."""
-    rows, columns = np.indices((32, 32)) - 16
-    distance = np.hypot(rows, columns)
-    shade = np.where(distance < 6, 80, np.where(distance < 12, 160, 240))
-    image = np.repeat(shade[..., None], 3, axis=2).astype(np.uint8)
-    window = _Window(image, distance < 6, distance < 12)
-    groups = (
-        _nuclear_shape(window.nucleus, window.cell),
-        _outline("cell", window.cell),
-        _densities(window),
-        _colors(window),
-        _relative_to_red_cells(window),
-    )
-    return tuple(name for group in groups for name in group)
-
-
-FEATURES = _names()
-"""Name of each feature that `describe_cell` gives."""

@@ -16,7 +16,7 @@ from torch.nn import functional
 from napari_leukoseg.errors import DataError, SettingsError
 from napari_leukoseg.segment.classifier import CellClassifier, Examples
 from napari_leukoseg.segment.instances import CellView, separate, view_cell
-from napari_leukoseg.segment.morphology import FEATURES, describe_cell
+from napari_leukoseg.segment.morphology import describe_cell
 from napari_leukoseg.training.appearance import AppearanceSettings, vary_appearance
 from napari_leukoseg.training.crops import STORED_DIAMETER_FACTOR
 from napari_leukoseg.training.splits import family_of
@@ -99,8 +99,9 @@ class ClassifierSettings:
         for name in ("kept", "members", "hidden", "steps"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; give 1 or more.")
-        if self.variations < 0 or self.trust < 0:
-            raise SettingsError("variations and trust must not be negative.")
+        for name in ("variations", "trust"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; give 0 or more.")
 
 
 def teach_classifier(
@@ -333,7 +334,7 @@ def _fit_member(
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        hidden = nn.Linear(len(FEATURES), settings.hidden)
+        hidden = nn.Linear(inputs.shape[1], settings.hidden)
         out = nn.Linear(settings.hidden, n_classes)
     network = nn.Sequential(hidden, nn.SiLU(), out)
     optimizer = torch.optim.AdamW(
@@ -344,7 +345,7 @@ def _fit_member(
     )
     for _ in range(settings.steps):
         drawn = torch.from_numpy(rng.choice(len(inputs), BATCH_SIZE, p=shares))
-        noise = torch.randn((BATCH_SIZE, len(FEATURES)), generator=generator)
+        noise = torch.randn((BATCH_SIZE, inputs.shape[1]), generator=generator)
         logits = network(inputs[drawn] + settings.noise * noise)
         loss = functional.cross_entropy(
             logits, targets[drawn], label_smoothing=settings.label_smoothing

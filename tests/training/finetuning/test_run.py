@@ -16,7 +16,7 @@ from napari_leukoseg.correct import AssignClass, change_scheme
 from napari_leukoseg.errors import DataError, DeviceError, SettingsError
 from napari_leukoseg.segment.classifier import Examples
 from napari_leukoseg.segment.model import load_model, save_model
-from napari_leukoseg.segment.morphology import FEATURES
+from napari_leukoseg.segment.morphology import feature_names
 from napari_leukoseg.training.classifying import ClassifierSettings, fit_classifier
 from napari_leukoseg.training.finetuning import (
     FinetuneProgress,
@@ -49,7 +49,7 @@ def taught_model(color_model, tmp_path_factory):
     """The model that knows colors, with a classifier that was taught noise."""
     model, rng = load_model(color_model), np.random.default_rng(0)
     cells = [
-        (rng.normal(0, 1, len(FEATURES)), class_id)
+        (rng.normal(0, 1, len(feature_names())), class_id)
         for class_id in model.card.class_ids
         for _ in range(8)
     ]
