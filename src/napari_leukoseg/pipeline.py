@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from threadpoolctl import threadpool_limits
+
 from napari_leukoseg import __version__
 from napari_leukoseg.cells import measure_cell
 from napari_leukoseg.correct import adopt_classes
@@ -35,7 +37,8 @@ __all__ = [
 ]
 
 IN_FLIGHT = 2
-"""Tiles whose cells are being cut out while the network goes on."""
+"""Tiles whose cells are being cut out while a network on a GPU goes on. One on the
+CPU waits: it would want the same cores, and both would take longer."""
 
 OVERHEAD = 1.2
 """Whole pipeline over the network alone, for the estimate of time."""
@@ -339,8 +342,8 @@ def run_tiles(
     """Predict, measure and commit the tiles that a run lacks.
 
     The network looks at `seen`; cells are measured on `slide`. They are cut out
-    and written in one other thread, in the order of the plan, while the network
-    works on the next tile.
+    and written in one other thread, in the order of the plan; on a GPU the network
+    works on the next tile meanwhile.
     """
     from napari_leukoseg.segment.engine import predict_tiles
 
@@ -382,10 +385,13 @@ def run_tiles(
     writer = ThreadPoolExecutor(1, thread_name_prefix="leukoseg-write")
     waiting: deque[Future[int]] = deque()
     predictions = predict_tiles(seen, segmenter, plan, finished)
+    in_flight = 0 if segmenter.device.type == "cpu" else IN_FLIGHT
+    # After a product the threads of BLAS spin for a while, in the network's way.
+    blas = threadpool_limits(1, "blas")
     try:
         for tile, prediction in predictions:
             waiting.append(writer.submit(commit, tile, prediction))
-            while waiting and (len(waiting) > IN_FLIGHT or waiting[0].done()):
+            while waiting and (len(waiting) > in_flight or waiting[0].done()):
                 n_cells += waiting.popleft().result()
                 done += 1
                 yield report()
@@ -394,5 +400,6 @@ def run_tiles(
             done += 1
             yield report()
     finally:
+        blas.restore_original_limits()
         predictions.close()
         writer.shutdown(wait=True, cancel_futures=True)

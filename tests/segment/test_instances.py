@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_leukoseg.cell import SegmentedCell
 from napari_leukoseg.classes import UNCLASSIFIED
@@ -13,6 +14,7 @@ from napari_leukoseg.segment.instances import (
     Prediction,
     extract_cells,
     interpolation_matrix,
+    opened,
     separate,
 )
 from napari_leukoseg.training.crops import normalized_distance
@@ -244,3 +246,12 @@ def test_interpolation_keeps_constants_and_ramps(fine: int, coarse: int) -> None
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(SettingsError, match="min_nucleus_share"):
         InstanceSettings(min_nucleus_share=1.5)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_opening_is_that_of_scipy(steps: int, seed: int) -> None:
+    noise = np.random.default_rng(seed).random((60, 47))
+    mask = ndimage.gaussian_filter(noise, 2) > 0.49  # also at the border
+    expected = ndimage.binary_opening(mask, iterations=steps)
+    np.testing.assert_array_equal(opened(mask, steps), expected)

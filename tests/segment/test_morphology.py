@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.morphology import convex_hull_image
 
-from napari_leukoseg.segment.morphology import describe_cell, feature_names
+from napari_leukoseg.segment.morphology import (
+    describe_cell,
+    feature_names,
+    hull_area,
+)
 
 Masks = tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]
 
@@ -89,3 +95,11 @@ def test_nothing_is_infinite_where_parts_are_missing(shape: tuple[int, int]) -> 
     for nucleus in (empty, corner):
         assert np.isfinite(describe_cell(image, nucleus, corner)).all()
         assert np.isfinite(describe_cell(image, nucleus, ~empty)).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_hull_is_that_of_scikit_image(seed: int) -> None:
+    noise = np.random.default_rng(seed).random((50 + seed, 40))
+    mask = ndimage.gaussian_filter(noise, 3) > 0.51
+    mask[20, 20] = True
+    assert hull_area(mask) == convex_hull_image(mask).sum()

@@ -15,6 +15,7 @@ from napari_leukoseg.case.files import write_atomic
 from napari_leukoseg.case.pyramid import CHUNK_PX, ZSTD_LEVEL, level_shapes
 from napari_leukoseg.classes import ClassScheme
 from napari_leukoseg.errors import CaseError, SettingsError
+from napari_leukoseg.slide.resample import halve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -262,16 +263,7 @@ def _write_overview(
     for level in range(n_levels):
         array = _create_array(group, level, (3, *overview.shape[:2]), "uint8")
         array[:] = np.moveaxis(overview, 2, 0)  # (3, rows, columns)
-        overview = _halve(overview)
-
-
-def _halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Average blocks of 2x2 pixels, the last row and column repeated if odd."""
-    rows, columns = image.shape[:2]
-    padded = np.pad(image, ((0, rows % 2), (0, columns % 2), (0, 0)), "edge")
-    blocks = padded.reshape(-(-rows // 2), 2, -(-columns // 2), 2, 3)
-    halved: NDArray[np.uint8] = np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
-    return halved
+        overview = halve(overview)
 
 
 def _write_label(

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 from scipy import ndimage
+from scipy.spatial import ConvexHull
 from skimage.measure import perimeter_crofton
-from skimage.morphology import convex_hull_image, reconstruction
+from skimage.morphology import reconstruction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +54,16 @@ LOBE_DEPTHS = (0.06, 0.12)
 GRAINS_PX = (1.0, 2.0, 4.0)
 """Scales of granules and chromatin: standard deviations of the finer of two blurs."""
 
+ROUNDING = 1e-9
+"""What lies this near to a side of a hull lies on it."""
+
 CHANNELS = ("red", "green", "blue")
+
+DISK = np.hypot(*np.ogrid[-SIDE_PX:SIDE_PX:2, -SIDE_PX:SIDE_PX:2]) <= DIAMETER_PX
+"""A round cell in the window."""
+
+DENSITIES = -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
+"""Optical density of each value of a channel."""
 
 
 def describe_cell(
@@ -100,18 +110,22 @@ def _measure(image: NDArray[np.uint8], nucleus: Mask, cell: Mask) -> dict[str, f
 
 
 class _Window:
-    """A cell at the standard size, in optical densities above the ground."""
+    """A cell at the standard size, in optical densities above the ground.
+
+    Masks and `grey` show the box around the cell only, `surface` the whole window.
+    """
 
     def __init__(self, image: NDArray[np.uint8], nucleus: Mask, cell: Mask) -> None:
-        colors, self.nucleus, self.cell, inside = _at_standard_size(
-            image, nucleus, cell
-        )
-        around = inside & ~ndimage.binary_dilation(self.cell, iterations=SKIN_PX)
+        colors, nucleus, cell, inside = _at_standard_size(image, nucleus, cell)
+        self.box = _box_around(cell | DISK, SKIN_PX + 1)
+        self.nucleus, self.cell = nucleus[self.box], cell[self.box]
+        around = inside.copy()
+        around[self.box] &= ~ndimage.binary_dilation(self.cell, iterations=SKIN_PX)
         if around.sum() < LEAST_PX:
             around = inside
-        density = -np.log((colors + 1) / 256)
-        self.density = density - _ground(density[around])  # (S, S, 3)
-        self.around = self.density[around]
+        density = DENSITIES[colors]
+        density -= _ground(density[around])  # (S, S, 3)
+        self.around = density[around]
         if self.nucleus.sum() < LEAST_PX:
             self.nucleus = self.cell
         cytoplasm = self.cell & ~self.nucleus
@@ -123,16 +137,44 @@ class _Window:
         )
         middle = ndimage.binary_erosion(self.cell, iterations=SKIN_PX)
         self.middle = middle if middle.any() else self.cell
-        stained = self.density[self.nucleus].mean(axis=0)
-        self.stained = np.maximum(stained, 0.1)
-        self.grey = self.density.mean(axis=-1) / self.stained.mean()
-        total = np.maximum(self.density.sum(axis=-1, keepdims=True), LEAST_DENSITY)
-        self.hue = self.density / total  # (S, S, 3), shares of the channels
+        self.nuclear = density[self.box][self.nucleus]  # (n, 3)
+        self.cytoplasmic = density[self.box][self.cytoplasm]
+        self.stained = np.maximum(self.nuclear.mean(axis=0), 0.1)
+        self.surface = density.mean(axis=-1) / self.stained.mean()  # (S, S)
+        self.grey = self.surface[self.box]
+
+    def blurred(self, sigma: float) -> NDArray[np.float32]:
+        """Blur the surface; give what lies in the box."""
+        blur, (rows, columns) = _blur(sigma), self.box
+        return np.asarray(blur[rows] @ self.surface @ blur[columns].T)
+
+
+def _box_around(mask: Mask, margin: int) -> tuple[slice, slice]:
+    """Box that holds a mask and a margin, as far as the array reaches."""
+    rows, columns = ndimage.find_objects(mask.astype(np.uint8))[0]
+    return (
+        slice(max(0, rows.start - margin), rows.stop + margin),
+        slice(max(0, columns.start - margin), columns.stop + margin),
+    )
+
+
+@cache
+def _blur(sigma: float) -> NDArray[np.float32]:
+    """Matrix that blurs a column of the window; far faster than to filter each."""
+    identity = np.eye(SIDE_PX, dtype=np.float32)
+    return np.asarray(ndimage.gaussian_filter1d(identity, sigma, axis=0))
+
+
+def _hue(density: Pixels) -> Pixels:
+    """Shares of the channels in densities, both of shape (n, 3)."""
+    total = np.maximum(density.sum(axis=1, keepdims=True), LEAST_DENSITY)
+    hue: Pixels = density / total
+    return hue
 
 
 def _at_standard_size(
     image: NDArray[np.uint8], nucleus: Mask, cell: Mask
-) -> tuple[Pixels, Mask, Mask, Mask]:
+) -> tuple[NDArray[np.uint8], Mask, Mask, Mask]:
     """Bring picture and masks to the standard size; last, what lies in the picture."""
     zoom = 2 * np.sqrt(cell.sum() / np.pi) / DIAMETER_PX
     middle = np.array(ndimage.center_of_mass(cell)) + 0.5
@@ -142,16 +184,21 @@ def _at_standard_size(
     after = np.maximum(0, np.ceil(high - cell.shape)).astype(int)
     margins = list(zip(before, after, strict=True))
     box = (*(low + before)[::-1], *(high + before)[::-1])
-    part = np.pad(image, (*margins, (0, 0)), mode="edge")
-    with Image.fromarray(part) as picture:
+    colors = _resized(np.pad(image, (*margins, (0, 0)), mode="edge"), box)
+    nucleus, cell, inside = (
+        _resized(np.pad(mask, margins).astype(np.uint8) * 255, box) > 127
+        for mask in (nucleus & cell, cell, np.ones_like(cell))
+    )
+    return colors, nucleus, cell, inside
+
+
+def _resized(
+    image: NDArray[np.uint8], box: tuple[float, float, float, float]
+) -> NDArray[np.uint8]:
+    """Bring a part of an image, (left, upper, right, lower), to the window's size."""
+    with Image.fromarray(image) as picture:
         size = (SIDE_PX, SIDE_PX)
-        colors = np.asarray(picture.resize(size, Image.Resampling.BILINEAR, box))
-    masks = []
-    for mask in (nucleus & cell, cell, np.ones_like(cell)):
-        with Image.fromarray(np.pad(mask, margins).astype(np.uint8) * 255) as drawn:
-            resized = drawn.resize(size, Image.Resampling.BILINEAR, box)
-            masks.append(np.asarray(resized) > 127)
-    return colors.astype(np.float32), masks[0], masks[1], masks[2]
+        return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, box))
 
 
 def _ground(density: Pixels) -> Pixels:
@@ -167,17 +214,33 @@ def _outline(part: str, mask: Mask) -> dict[str, float]:
     coordinates = np.nonzero(mask)
     minor, major = np.linalg.eigvalsh(np.cov(coordinates, bias=True) + np.eye(2) / 12)
     return {
-        f"{part}_solidity": area / _hull_area(mask),
+        f"{part}_solidity": area / hull_area(mask),
         f"{part}_eccentricity": np.sqrt(max(0, 1 - minor / major)),
         f"{part}_circularity": 4 * np.pi * area / perimeter_crofton(mask) ** 2,
         f"{part}_elongation": np.log(major / minor),
     }
 
 
-def _hull_area(mask: Mask) -> float:
-    """Area of the convex hull of a mask."""
-    box = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return float(convex_hull_image(mask[box]).sum())
+def hull_area(mask: Mask) -> float:
+    """Count the pixels of the convex hull of a mask, whose middles lie in it.
+
+    As scikit-image's `convex_hull_image`, whose pixels are diamonds, but row by row
+    instead of pixel by pixel: three times as fast.
+    """
+    mask = mask[_box_around(mask, 0)]
+    rows = np.flatnonzero(mask.any(axis=1))
+    first = mask[rows].argmax(axis=1)
+    last = mask.shape[1] - 1 - mask[rows, ::-1].argmax(axis=1)
+    half = np.full(len(rows), 0.5)
+    corners = [(rows, first - half), (rows, last + half)]
+    corners += [(rows + d, end) for d in (half, -half) for end in (first, last)]
+    hull = ConvexHull(np.concatenate([np.column_stack(c) for c in corners]))
+    by_row, by_column, offset = hull.equations.T  # of each side; negative inside
+    rest = -(np.multiply.outer(np.arange(len(mask)), by_row) + offset)
+    left, right = by_column < -ROUNDING, by_column > ROUNDING
+    low = np.max(rest[:, left] / by_column[left], axis=1)
+    high = np.min(rest[:, right] / by_column[right], axis=1)
+    return float((np.floor(high + ROUNDING) - np.ceil(low - ROUNDING) + 1).sum())
 
 
 def _nuclear_shape(nucleus: Mask, cell: Mask) -> dict[str, float]:
@@ -186,9 +249,10 @@ def _nuclear_shape(nucleus: Mask, cell: Mask) -> dict[str, float]:
     radius, reach = np.sqrt(area / np.pi), np.sqrt(whole / np.pi)
     parts, count = ndimage.label(ndimage.binary_opening(nucleus))
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
-    depth = ndimage.distance_transform_edt(nucleus) / radius
-    inside = depth[nucleus]
-    rows, columns = np.indices(cell.shape)
+    box = _box_around(nucleus, 1)
+    depth = ndimage.distance_transform_edt(nucleus[box]) / radius
+    inside = depth[nucleus[box]]
+    rows, columns = np.ogrid[: cell.shape[0], : cell.shape[1]]
     row, column = ndimage.center_of_mass(cell)
     offset = np.subtract((row, column), ndimage.center_of_mass(nucleus))
     from_middle = np.hypot(rows - row, columns - column) / reach
@@ -205,12 +269,10 @@ def _nuclear_shape(nucleus: Mask, cell: Mask) -> dict[str, float]:
         "nucleus_depth_mean": inside.mean(),
         "nucleus_depth_max": inside.max(),
     }
-    box = ndimage.find_objects(nucleus.astype(np.uint8))[0]
-    smooth = ndimage.gaussian_filter(np.pad(depth[box], 2), 1)
+    smooth = ndimage.gaussian_filter(np.pad(depth, 1), 1)
     for step in LOBE_DEPTHS:
         values[f"nucleus_lobes_{step}"] = _count_tops(smooth, step)
-    for share in (0.5, 0.8, 0.95):
-        values[f"nucleus_depth_{share}"] = np.quantile(inside, share)
+    values.update(_quantiles(inside, "nucleus_depth", (0.5, 0.8, 0.95)))
     return {**values, **outline}
 
 
@@ -220,55 +282,64 @@ def _count_tops(surface: NDArray[np.floating], height: float) -> float:
     return float(ndimage.label(domes > height * 0.999)[1])
 
 
+def _quantiles(
+    values: NDArray[np.floating], name: str, shares: tuple[float, ...]
+) -> dict[str, float]:
+    """Quantiles of some values, named by their share."""
+    names = (f"{name}_{share}" for share in shares)
+    return dict(zip(names, np.quantile(values, shares), strict=True))
+
+
 def _densities(window: _Window) -> dict[str, float]:
     """How dark and how coarse nucleus and cytoplasm are, relative to the nucleus."""
-    grey, nucleus, cytoplasm = window.grey, window.nucleus, window.cytoplasm
-    middle = grey[window.middle]
+    middle = window.grey[window.middle]
+    nucleus, cytoplasm = window.grey[window.nucleus], window.grey[window.cytoplasm]
     spread = middle.std()
     values = {
-        "contrast": np.median(grey[nucleus]) - np.median(grey[cytoplasm]),
+        "contrast": np.median(nucleus) - np.median(cytoplasm),
         "spread": spread,
         "skewness": ((middle - middle.mean()) ** 3).mean() / (spread**3 + 1e-3),
-        "dark_cytoplasm": (grey[cytoplasm] > 0.75).mean(),
-        "pale_cytoplasm": (grey[cytoplasm] < 0.3).mean(),
-        "pale_nucleus": (grey[nucleus] < 0.7).mean(),
+        "dark_cytoplasm": (cytoplasm > 0.75).mean(),
+        "pale_cytoplasm": (cytoplasm < 0.3).mean(),
+        "pale_nucleus": (nucleus < 0.7).mean(),
     }
-    for share in (0.1, 0.5, 0.9):
-        values[f"cytoplasm_density_{share}"] = np.quantile(grey[cytoplasm], share)
-        values[f"nucleus_density_{share}"] = np.quantile(grey[nucleus], share)
+    shares = (0.1, 0.5, 0.9)
+    found = np.quantile(cytoplasm, shares), np.quantile(nucleus, shares)
+    for share, of_cytoplasm, of_nucleus in zip(shares, *found, strict=True):
+        values[f"cytoplasm_density_{share}"] = of_cytoplasm
+        values[f"nucleus_density_{share}"] = of_nucleus
     for sigma in GRAINS_PX:
-        fine = ndimage.gaussian_filter(grey, sigma)
-        grains = fine - ndimage.gaussian_filter(grey, 1.6 * sigma)
-        values[f"cytoplasm_grains_{sigma}"] = grains[cytoplasm].std()
-        values[f"nucleus_grains_{sigma}"] = grains[nucleus].std()
+        grains = window.blurred(sigma) - window.blurred(1.6 * sigma)
+        values[f"cytoplasm_grains_{sigma}"] = grains[window.cytoplasm].std()
+        values[f"nucleus_grains_{sigma}"] = grains[window.nucleus].std()
         values[f"grains_{sigma}"] = grains[window.middle].std()
     return values
 
 
 def _colors(window: _Window) -> dict[str, float]:
     """Stain of the cytoplasm relative to the nucleus, by channel."""
-    density, hue = window.density, window.hue
-    nucleus, cytoplasm = window.nucleus, window.cytoplasm
     total = window.stained.mean()
-    values = {}
-    for index, name in enumerate(CHANNELS):
-        taken = np.median(density[cytoplasm][:, index])
-        values[f"cytoplasm_{name}"] = taken / total
-        values[f"cytoplasm_to_nucleus_{name}"] = taken / window.stained[index]
-        values[f"nucleus_{name}"] = window.stained[index] / total
-        values[f"cytoplasm_{name}_spread"] = density[cytoplasm][:, index].std() / total
-        values[f"nucleus_{name}_spread"] = density[nucleus][:, index].std() / total
-        of_nucleus = hue[nucleus][:, index]
-        of_cytoplasm = hue[cytoplasm][:, index]
-        values[f"hue_{name}"] = np.median(of_cytoplasm) - np.median(of_nucleus)
-        values[f"hue_{name}_cytoplasm_spread"] = of_cytoplasm.std()
-        values[f"hue_{name}_nucleus_spread"] = of_nucleus.std()
-    redness = hue[..., 0] - hue[..., 2]
-    values["redness_nucleus"] = np.median(redness[nucleus])
-    for share in (0.2, 0.5, 0.8):
-        quantile = np.quantile(redness[cytoplasm], share)
-        values[f"redness_{share}"] = quantile - values["redness_nucleus"]
-    return values
+    taken = np.median(window.cytoplasmic, axis=0)
+    of_nucleus, of_cytoplasm = _hue(window.nuclear), _hue(window.cytoplasmic)
+    by_channel = {
+        "cytoplasm_{}": taken / total,
+        "cytoplasm_to_nucleus_{}": taken / window.stained,
+        "nucleus_{}": window.stained / total,
+        "cytoplasm_{}_spread": window.cytoplasmic.std(axis=0) / total,
+        "nucleus_{}_spread": window.nuclear.std(axis=0) / total,
+        "hue_{}": np.median(of_cytoplasm, axis=0) - np.median(of_nucleus, axis=0),
+        "hue_{}_cytoplasm_spread": of_cytoplasm.std(axis=0),
+        "hue_{}_nucleus_spread": of_nucleus.std(axis=0),
+    }
+    values = {
+        name.format(channel): found[index]
+        for index, channel in enumerate(CHANNELS)
+        for name, found in by_channel.items()
+    }
+    redness = np.median(of_nucleus[:, 0] - of_nucleus[:, 2])
+    beyond = of_cytoplasm[:, 0] - of_cytoplasm[:, 2] - redness
+    values["redness_nucleus"] = redness
+    return values | _quantiles(beyond, "redness", (0.2, 0.5, 0.8))
 
 
 def _relative_to_red_cells(window: _Window) -> dict[str, float]:
@@ -285,10 +356,9 @@ def _relative_to_red_cells(window: _Window) -> dict[str, float]:
     if is_red.mean() < LEAST_RED_CELLS:
         return dict.fromkeys(names, 0.0)
     red = window.around[is_red]
-    hue = red / np.maximum(red.sum(axis=1, keepdims=True), LEAST_DENSITY)
-    start = np.median(window.hue[window.nucleus], axis=0)
-    way = np.median(hue, axis=0) - start
-    along = (window.hue[window.cytoplasm] - start) @ way / max(way @ way, 0.004)
+    start = np.median(_hue(window.nuclear), axis=0)
+    way = np.median(_hue(red), axis=0) - start
+    along = (_hue(window.cytoplasmic) - start) @ way / max(way @ way, 0.004)
     pale = np.median(share[is_red]) - np.median(window.grey[window.cytoplasm])
     values = (1.0, *np.quantile(along, (0.1, 0.5, 0.9)), pale)
     return dict(zip(names, values, strict=True))
