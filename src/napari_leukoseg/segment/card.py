@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CARD_NAME",
+    "DEFAULT_MODEL",
     "UNSAFE_SUFFIXES",
     "WEIGHTS_NAME",
     "ModelCard",
@@ -24,6 +25,9 @@ __all__ = [
     "check_digest",
     "read_card",
 ]
+
+DEFAULT_MODEL = "default"
+"""Bundled model that is used where no other is named."""
 
 CARD_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
@@ -116,8 +120,10 @@ def bundled_folder() -> Path:
 
 
 def bundled_models() -> dict[str, Path]:
-    """Return the folder of each bundled model, by name."""
-    return {card.parent.name: card.parent for card in find_cards(bundled_folder())}
+    """Return the folder of each bundled model by name, the default model first."""
+    folders = {card.parent.name: card.parent for card in find_cards(bundled_folder())}
+    names = sorted(folders, key=lambda name: (name != DEFAULT_MODEL, name))
+    return {name: folders[name] for name in names}
 
 
 def find_cards(folder: Path) -> list[Path]:

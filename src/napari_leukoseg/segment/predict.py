@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from napari_leukoseg.segment.card import DEFAULT_MODEL
 from napari_leukoseg.segment.device import (
     autocast,
     autocast_dtype,
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Segmenter", "load_segmenter"]
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_MODEL = "default"
-"""Bundled model that is used where no other is named."""
 
 MAX_WINDOW_PX, MIN_WINDOW_PX = 1024, 448
 """Largest window side worth its memory, smallest that leaves room for a core."""
