@@ -14,7 +14,11 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_leukoseg.correct import click_sam
-from napari_leukoseg.correct.click_network import NetworkClicker, load_clicker
+from napari_leukoseg.correct.click_network import (
+    NetworkClicker,
+    agreed,
+    load_clicker,
+)
 from napari_leukoseg.correct.click_sam import SamClicker, load_sam_clicker
 from napari_leukoseg.correct.clicking import (
     ArrayPixels,
@@ -314,6 +318,30 @@ def test_a_wrong_outline_is_corrected_by_a_click(
 def test_a_network_without_prompts_is_no_clicker(color_model: Path) -> None:
     with pytest.raises(ModelError, match="takes no clicks"):
         load_clicker(color_model, "cpu")
+
+
+def test_a_second_opinion_expects_cells_of_the_same_size(color_model: Path) -> None:
+    with pytest.raises(ModelError, match="cannot look together"):
+        load_clicker(device="cpu", segmenter=color_model)
+
+
+def test_opinions_that_agree_stand_and_others_meet() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.dirichlet(np.ones(3), (2, 1, 8, 8)).transpose(0, 1, 4, 2, 3)
+    one, other = one.astype(np.float32), other.astype(np.float32)
+    np.testing.assert_allclose(agreed(one, one), one, atol=1e-3)
+    both = agreed(one, other)
+    np.testing.assert_allclose(both, agreed(other, one), atol=1e-6)
+    np.testing.assert_allclose(both.sum(axis=1), 1, atol=1e-5)
+    same = one.argmax(axis=1) == other.argmax(axis=1)
+    np.testing.assert_array_equal(both.argmax(axis=1)[same], one.argmax(axis=1)[same])
+
+
+def test_a_veto_does_not_decide_alone() -> None:
+    sure = np.full((1, 3, 1, 1), 1e-9, np.float32)
+    sure[0, 2] = 1
+    unsure = np.array([0.9, 0.05, 0.05], np.float32).reshape(1, 3, 1, 1)
+    assert agreed(sure, unsure)[0, 2, 0, 0] > 0.9
 
 
 def test_a_picture_in_memory_is_rgb() -> None:

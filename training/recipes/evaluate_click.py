@@ -1,8 +1,9 @@
 """Judge a network for clicks on the cells of data sets, as a person would use it.
 
-`python evaluate_click.py MODEL ROOT OUT.json KIND=FOLDER[:test] ...`: model folder,
-data root, file to write, and data sets below the root; `:test` takes only the
-pictures kept back from training. The size of cells is not told. Prints a table.
+`python evaluate_click.py MODEL SEGMENTER ROOT OUT.json KIND=FOLDER[:test] ...`: model
+folder, model that gives the second opinion (or `none`), data root, file to write, and
+data sets below the root; `:test` takes only the pictures kept back from training.
+Prints a table.
 """
 
 import json
@@ -20,15 +21,16 @@ from napari_leukoseg.training.datasets import load_dataset
 from napari_leukoseg.training.splits import SplitSettings, split_by_group
 
 PROTOCOL = (
-    "Each outlined cell of each picture is clicked on in a picture of its own, without "
-    "its size being told: first at the pixel deepest in it, then, up to ten times, at "
-    "that of the largest connected error. `drawn`: one click at a drawn pixel at least "
-    "0.3 as deep (seed 0). IoU counts pixels of which the label is certain; clicks to "
-    "IoU 0.90 count 11 where ten do not reach it. Milliseconds are those of one "
-    "answer, search for the size included."
+    "Each outlined cell of each picture is clicked on: first at the pixel deepest in "
+    "it, then, up to ten times, at that of the largest connected error. The usual size "
+    "of cells is the median of the set, as a case with cells tells it; `no size`: none "
+    "is told, as in an empty case. `drawn`: one click at a drawn pixel at least 0.3 as "
+    "deep (seed 0). IoU counts pixels of which the label is certain; clicks to IoU "
+    "0.90 count 11 where ten do not reach it. Milliseconds are those of one answer, "
+    "search for the size included."
 )
-N_CLICKS = {"deepest": 10, "drawn": 1}
-"""Most clicks on a cell, by where they are."""
+N_CLICKS = {"deepest": 10, "no size": 10, "drawn": 1}
+"""Most clicks on a cell, by where they are and what is told."""
 
 
 def summary(answers: list) -> dict:
@@ -51,9 +53,11 @@ def summary(answers: list) -> dict:
     }
 
 
-def main(model: Path, root: Path, out: Path, sets: list[str]) -> None:
-    torch.set_num_threads(2)
-    clicker = load_clicker(model, "cpu", threads=2)
+def main(
+    model: Path, segmenter: str | None, root: Path, out: Path, sets: list[str]
+) -> None:
+    clicker = load_clicker(model, "cpu", segmenter=segmenter, threads=2)
+    second = clicker.segmenter
     card = read_card(model)
     found = {}
     for text in sets:
@@ -63,11 +67,19 @@ def main(model: Path, root: Path, out: Path, sets: list[str]) -> None:
         if part == "test":
             samples = split_by_group(samples, SplitSettings(validation=0.05)).test
         targets = [target for s in samples for target in click_targets(s)]
+        areas = [target.cell.sum() for target in targets]
+        usual_px = float(np.sqrt(4 / np.pi * np.median(areas)))
         rows = {}
         for name, n_clicks in N_CLICKS.items():
             rng = np.random.default_rng(0) if name == "drawn" else None
             answers = [
-                click_through(clicker, target, n_clicks=n_clicks, rng=rng)
+                click_through(
+                    clicker,
+                    target,
+                    n_clicks=n_clicks,
+                    cell_diameter_px=None if name == "no size" else usual_px,
+                    rng=rng,
+                )
                 for target in targets
             ]
             rows[name] = summary(answers)
@@ -76,6 +88,7 @@ def main(model: Path, root: Path, out: Path, sets: list[str]) -> None:
     figures = {
         "model": card.name,
         "weights_sha256": card.weights_sha256,
+        "segmenter_sha256": None if second is None else second.card.weights_sha256,
         "protocol": PROTOCOL,
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
@@ -85,5 +98,6 @@ def main(model: Path, root: Path, out: Path, sets: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    model, root, out, *sets = sys.argv[1:]
-    main(Path(model), Path(root), Path(out), sets)
+    model, segmenter, root, out, *sets = sys.argv[1:]
+    second = None if segmenter == "none" else segmenter
+    main(Path(model), second, Path(root), Path(out), sets)

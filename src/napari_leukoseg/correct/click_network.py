@@ -24,11 +24,13 @@ from napari_leukoseg.correct.clicking import (
     points_of,
 )
 from napari_leukoseg.errors import ModelError
+from napari_leukoseg.segment.card import DEFAULT_MODEL
 from napari_leukoseg.segment.click_maps import draw_prompt
 from napari_leukoseg.segment.device import autocast, autocast_dtype, resolve_device
 from napari_leukoseg.segment.model import load_model
 from napari_leukoseg.segment.networks import PROMPTED
 from napari_leukoseg.segment.networks.base import CYTOPLASM, NUCLEUS
+from napari_leukoseg.segment.predict import Segmenter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +48,9 @@ WINDOW_DIAMETERS = 2.25
 GUESSES_PX = (36.0, 100.0, 280.0)
 """Cell diameters that are tried together where none is known; the network knows
 cells of half to twice the size that it expects."""
+
+DOUBT = 1e-4
+"""Least probability that an opinion is taken to mean, so that none is a veto."""
 
 MAX_LOOKS = 3
 """Looks at one cell; each begins with what the last one found."""
@@ -93,20 +98,32 @@ class NetworkClicker:
         Network of `PROMPTED`, and its card.
     device : torch.device
         Where it runs.
+    segmenter : Segmenter, optional
+        A second opinion on what is cell and nucleus, of a network that sees no
+        click, but many more cells in its training. It sees cells at the same size.
 
     Raises
     ------
     ModelError
-        If the network takes no clicks.
+        If the network takes no clicks, or the segmenter expects cells of another
+        size.
     """
 
-    def __init__(self, model: Model, device: torch.device) -> None:
+    def __init__(
+        self, model: Model, device: torch.device, segmenter: Segmenter | None = None
+    ) -> None:
         if model.card.architecture not in PROMPTED:
             raise ModelError(
                 f"Model {model.card.name!r} ({model.card.architecture}) takes no "
                 f"clicks; give one of the architecture {' or '.join(PROMPTED)}."
             )
-        self.model, self.device = model, device
+        if segmenter and segmenter.card.cell_diameter_px != model.card.cell_diameter_px:
+            raise ModelError(
+                f"Model {segmenter.card.name!r} expects cells of "
+                f"{segmenter.card.cell_diameter_px:g} pixels, {model.card.name!r} of "
+                f"{model.card.cell_diameter_px:g}; they cannot look together."
+            )
+        self.model, self.device, self.segmenter = model, device, segmenter
         self._dtype = autocast_dtype(device)
         model.network.eval().to(  # type: ignore[call-overload]
             device, memory_format=torch.channels_last
@@ -213,6 +230,9 @@ class NetworkClicker:
                 batch.contiguous(memory_format=torch.channels_last)
             )
         semantic = output.semantic.float().softmax(dim=1).cpu().numpy()
+        if self.segmenter is not None:
+            second = self.segmenter.predict(images)
+            semantic = agreed(semantic, np.stack([p.probabilities for p in second]))
         return semantic, output.evidence.float().cpu().numpy()
 
     def _to_cell(self, look: Look, shape: tuple[int, int]) -> SegmentedCell:
@@ -235,6 +255,14 @@ class NetworkClicker:
         return card.class_ids, np.asarray(softmax(logits / card.temperature))
 
 
+def agreed(
+    first: NDArray[np.float32], second: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Give the geometric mean of two opinions, (B, 3, S, S), as probabilities."""
+    logs = np.log(np.maximum(first, DOUBT)) + np.log(np.maximum(second, DOUBT))
+    return np.asarray(softmax(logs / 2, axis=1), np.float32)
+
+
 def bundled_clicker() -> Path:
     """Folder of the model for clicks inside the package."""
     return Path(str(resources.files("napari_leukoseg.correct"))) / "weights" / "click"
@@ -244,6 +272,7 @@ def load_clicker(
     model: str | Path | None = None,
     device: str = "auto",
     *,
+    segmenter: str | Path | None = DEFAULT_MODEL,
     threads: int | None = None,
 ) -> NetworkClicker:
     """Load a network for clicks onto a device.
@@ -254,6 +283,8 @@ def load_clicker(
         Model folder; the bundled one by default.
     device : {'auto', 'cpu', 'cuda', 'mps'}, optional
         Where to run.
+    segmenter : str or Path, optional
+        Model that gives a second opinion; none if None.
     threads : int, optional
         CPU threads; all cores by default.
 
@@ -266,6 +297,7 @@ def load_clicker(
     """
     place = resolve_device(device)
     loaded = load_model(bundled_clicker() if model is None else model)
+    second = None if segmenter is None else Segmenter(load_model(segmenter), place)
     if threads is not None:
         torch.set_num_threads(threads)
-    return NetworkClicker(loaded, place)
+    return NetworkClicker(loaded, place, second)
