@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_leukoseg.errors import ModelError
-from napari_leukoseg.segment.card import ModelCard
+from napari_leukoseg.segment.card import ModelCard, bundled_models, read_card
 from napari_leukoseg.segment.networks.registry import ARCHITECTURES, NARROW
 from napari_leukoseg.segment.systems import is_narrow, own_stain_step, see_slide
 from napari_leukoseg.slide import open_slide
@@ -70,11 +70,16 @@ def test_an_unknown_step_is_told_with_its_model():
         own_stain_step(card(stain="bleach"))
 
 
+def test_every_network_is_bundled_and_all_but_the_default_are_narrow():
+    cards = {name: read_card(folder) for name, folder in bundled_models().items()}
+    assert list(cards) == ["default", *sorted(set(NARROW) - {"residual-unet"})]
+    assert [name for name, found in cards.items() if is_narrow(found)] == [*cards][1:]
+
+
 @pytest.mark.parametrize("name", sorted(set(NARROW) - {"residual-unet"}))
 def test_narrow_networks_are_told_from_full_ones(name):
     assert is_narrow(card(name, settings=NARROW[name]))
-    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in NARROW[name].items()}
-    assert is_narrow(card(name, settings=plain))
+    assert is_narrow(card(name, settings=NARROW[name] | {"attended_px": 128}))
     assert not is_narrow(card(name))
     assert not is_narrow(card("residual-unet"))
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_leukoseg.errors import ModelError, SettingsError
-from napari_leukoseg.segment.networks.registry import ARCHITECTURES, NARROW
+from napari_leukoseg.segment.networks.registry import NARROW
 from napari_leukoseg.stain import (
     StainChoice,
     StainDefault,
@@ -16,8 +15,6 @@ from napari_leukoseg.stain import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import torch
 
     from napari_leukoseg.segment.card import ModelCard
@@ -98,21 +95,11 @@ def is_narrow(card: ModelCard) -> bool:
     """Whether a model is the small variant of a published network."""
     if card.architecture not in NARROW or card.architecture == "residual-unet":
         return False
-    return _filled(card.architecture, card.settings) == _filled(
-        card.architecture, NARROW[card.architecture]
-    )
+    narrow = NARROW[card.architecture]
+    return all(card.settings.get(name) == value for name, value in narrow.items())
 
 
 @lru_cache(maxsize=8)
 def _prepared(text: str) -> StainStep:
     """Prepare a step once, since it may have weights of its own."""
     return StainChoice.parse(text).prepared()
-
-
-def _filled(architecture: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with the defaults of what they leave out, as plain data."""
-    _, settings_class = ARCHITECTURES[architecture]
-    defaults = settings_class()
-    values = {field.name: getattr(defaults, field.name) for field in fields(defaults)}
-    values |= settings
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
