@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_leukoseg.plugin.widgets.wrapped_label import WrappedLabel
 from napari_leukoseg.training.finetuning import COMPARED, Verdict
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class ComparisonView(QWidget):
         self.verdict = QLabel()
         self.verdict.setObjectName("leukosegVerdict")
         self.verdict.setWordWrap(True)
-        self.reason = _wrapped()
+        self.reason = WrappedLabel()
         self._table = QWidget()
         self._grid = QGridLayout(self._table)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -126,11 +127,3 @@ def _clear(grid: QGridLayout) -> None:
         if widget is not None:
             widget.hide()
             widget.deleteLater()
-
-
-def _wrapped() -> QLabel:
-    """Return a label of as many lines as it takes."""
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label

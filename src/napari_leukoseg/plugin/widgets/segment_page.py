@@ -10,7 +10,6 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QShortcut,
@@ -26,6 +25,7 @@ from napari_leukoseg.plugin.widgets.legend import Legend
 from napari_leukoseg.plugin.widgets.message_bar import MessageBar, Tone
 from napari_leukoseg.plugin.widgets.page import Panel, fill
 from napari_leukoseg.plugin.widgets.run_form import RunForm
+from napari_leukoseg.plugin.widgets.wrapped_label import WrappedLabel
 
 if TYPE_CHECKING:
     import napari
@@ -51,15 +51,15 @@ class SegmentPage(QWidget):
         super().__init__()
         self._session = session
         self.form = RunForm(session)
-        self.cost_label = _wrapped()
+        self.cost_label = WrappedLabel()
         self.segment_button = QPushButton("&Segment")
         self.cancel_button = QPushButton("&Cancel")
         self.show_button = QPushButton("Show earlier result")
         self.progress_bar = QProgressBar()
-        self.stage_label = _wrapped()
+        self.stage_label = WrappedLabel()
         self.message = MessageBar()
         self.legend = Legend()
-        self.cell_label = _wrapped()
+        self.cell_label = WrappedLabel()
         self._estimate: int | None = None
         self._case: Path | None = None
         self._settle = QTimer(self)
@@ -265,10 +265,3 @@ class SegmentWidget(Panel):
         super().__init__(napari_viewer)
         self.page = SegmentPage(self.session)
         fill(self, self.page)
-
-
-def _wrapped() -> QLabel:
-    """Return a label of as many lines as it takes."""
-    label = QLabel()
-    label.setWordWrap(True)
-    return label

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeySequence, QShowEvent
 from qtpy.QtWidgets import (
-    QLabel,
     QMessageBox,
     QProgressBar,
     QPushButton,
@@ -32,6 +31,7 @@ from napari_leukoseg.plugin.widgets.message_bar import MessageBar, Tone
 from napari_leukoseg.plugin.widgets.page import Panel, fill
 from napari_leukoseg.plugin.widgets.preview_view import PreviewView
 from napari_leukoseg.plugin.widgets.training_setup import TrainingSetup
+from napari_leukoseg.plugin.widgets.wrapped_label import WrappedLabel
 from napari_leukoseg.training.finetuning import FinetuneProgress, Stage
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ class TrainPage(QWidget):
         super().__init__()
         self._session, self._training = session, session.training
         self.setup = TrainingSetup(session)
-        self.title = _wrapped()
+        self.title = WrappedLabel()
         self.train_button = QPushButton("&Train")
         self.cancel_button = QPushButton("&Cancel")
         self.use_button = QPushButton("Use it in Segment")
         self.progress_bar = QProgressBar()
-        self.stage_label = _wrapped()
+        self.stage_label = WrappedLabel()
         self.message = MessageBar()
         self.comparison = ComparisonView()
         self.confusion = ConfusionView()
@@ -340,10 +340,3 @@ class TrainWidget(Panel):
         super().__init__(napari_viewer)
         self.page = TrainPage(self.session)
         fill(self, self.page)
-
-
-def _wrapped() -> QLabel:
-    """Return a label of as many lines as it takes."""
-    label = QLabel()
-    label.setWordWrap(True)
-    return label
