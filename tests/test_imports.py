@@ -24,6 +24,7 @@ PROJECT = Path(__file__).parents[1]
 
 ORDER = (
     "errors",
+    "steps",
     "geometry",
     "classes",
     "cell",

@@ -17,6 +17,7 @@ from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.geometry import MAX_CELL_PX, MIN_CELL_PX, WHITE_CELL_UM, Region
 from napari_leukoseg.segment.screening import ScreenSettings
 from napari_leukoseg.stain import StainDefault, StainStep
+from napari_leukoseg.steps import retell_steps
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -279,14 +280,11 @@ def make_plan(
     screen = settings.screen_of(area)
     if screen is None:
         return plan
-    steps = search_area(slide, segmenter, plan, scale.diameter_px, screen)
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as stop:
-            searched: TilePlan = stop.value
-            return searched
-        yield Progress("screen", done, total, None, 0, "Searching for white cells")
+    searched = yield from retell_steps(
+        search_area(slide, segmenter, plan, scale.diameter_px, screen),
+        lambda step: Progress("screen", *step, None, 0, "Searching for white cells"),
+    )
+    return searched
 
 
 def describe_request(

@@ -25,6 +25,7 @@ from napari_leukoseg.geometry import Region
 from napari_leukoseg.segment import Segmenter, load_segmenter
 from napari_leukoseg.segment.model import bundled_models
 from napari_leukoseg.segment.tiling import plan_tiles
+from napari_leukoseg.steps import run_steps
 from napari_leukoseg.training.bootstrap import Figure
 from napari_leukoseg.training.selection import DataFolder
 from napari_leukoseg.training.summary import summarize
@@ -70,14 +71,12 @@ def evaluated(name: str, segmenter: Segmenter, sets: tuple, root: Path) -> dict:
     """Figures over all pictures of some sets, and over those of each."""
     kinds = SETS if segmenter.model.network.has_cytoplasm else NUCLEUS_SETS
     data = [DataFolder(kind, root / kind) for kind in sets if kind in kinds]
-    steps = evaluate_model(segmenter, data, EvaluateSettings())
-    while True:
-        try:
-            step = next(steps)
-            print(f"\r{name} {step.done}/{step.total}", end="", file=sys.stderr)
-        except StopIteration as stop:
-            found = stop.value
-            break
+    found = run_steps(
+        evaluate_model(segmenter, data, EvaluateSettings()),
+        lambda step: print(
+            f"\r{name} {step.done}/{step.total}", end="", file=sys.stderr
+        ),
+    )
     pictures = [
         replace(p, source_group=f"{p.dataset}/{p.source_group}") for p in found.pictures
     ]

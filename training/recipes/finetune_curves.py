@@ -23,8 +23,6 @@ import argparse
 import json
 import os
 import shutil
-import time
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,12 +48,14 @@ from napari_leukoseg.segment import load_segmenter
 from napari_leukoseg.segment.model import load_model, save_model
 from napari_leukoseg.segment.networks import build_network
 from napari_leukoseg.slide import open_slide
+from napari_leukoseg.steps import run_steps
 from napari_leukoseg.training.bootstrap import GroupResampling
 from napari_leukoseg.training.class_figures import CellTable, count_confusion
 from napari_leukoseg.training.datasets import load_dataset
 from napari_leukoseg.training.evaluation import score_picture
 from napari_leukoseg.training.finetuning import (
     COMPARED,
+    FinetuneProgress,
     FinetuneSettings,
     Preset,
     finetune,
@@ -233,6 +233,12 @@ def print_row(title: str, row: dict) -> None:
         print(f"{title:12} {name:12} {values}", flush=True)
 
 
+def print_epoch(step: FinetuneProgress) -> None:
+    """Tell how good the model is after an epoch; other steps tell nothing."""
+    if step.figures:
+        print(f"  {step.message} {dict(step.figures)}", flush=True)
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("set")
@@ -299,20 +305,9 @@ def main(options: argparse.Namespace) -> None:
             name=f"{name}-{n_cells}",
             seed=options.seed,
         )
-        began = time.monotonic()
-        with closing(finetune(survey, settings, work / f"tuned-{n_cells}")) as run:
-            while True:
-                try:
-                    step = next(run)
-                except StopIteration as end:
-                    result = end.value
-                    break
-                if step.figures:
-                    print(
-                        f"  {time.monotonic() - began:.0f} s {step.message} "
-                        f"{dict(step.figures)}",
-                        flush=True,
-                    )
+        result = run_steps(
+            finetune(survey, settings, work / f"tuned-{n_cells}"), print_epoch
+        )
         new = test(load_segmenter(result.model, "cpu"), sets)
         results[str(n_cells)] = {
             "tested": table_row(before, new),

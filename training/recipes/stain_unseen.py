@@ -16,6 +16,7 @@ from napari_leukoseg.evaluate import EvaluateSettings, evaluate_model
 from napari_leukoseg.pipeline import SegmentSettings
 from napari_leukoseg.segment import load_segmenter
 from napari_leukoseg.stain import Method, StainChoice, StainDefault
+from napari_leukoseg.steps import run_steps
 from napari_leukoseg.training.selection import DataFolder
 
 LODO = Path(__file__).parents[1] / "records" / "lodo"
@@ -36,17 +37,13 @@ def evaluated(segmenter, data: DataFolder, stain, limit: int | None) -> dict:
     settings = EvaluateSettings(
         "all", limit=limit, segment=SegmentSettings(stain=stain)
     )
-    steps = evaluate_model(segmenter, [data], settings)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            (summary,) = stop.value.sets.values()
-            return {
-                name: asdict(summary.figures[name])
-                for name in FIGURES
-                if name in summary.figures
-            }
+    found = run_steps(evaluate_model(segmenter, [data], settings), lambda _: None)
+    (summary,) = found.sets.values()
+    return {
+        name: asdict(summary.figures[name])
+        for name in FIGURES
+        if name in summary.figures
+    }
 
 
 def words(figures: dict) -> str:

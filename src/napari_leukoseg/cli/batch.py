@@ -13,9 +13,10 @@ from napari_leukoseg.cli.cases import working_case
 from napari_leukoseg.cli.each_slide import for_each_slide
 from napari_leukoseg.cli.inputs import refuse_result
 from napari_leukoseg.cli.outputs import Format, Outputs
-from napari_leukoseg.cli.progress import progress_bar, run_steps, working
+from napari_leukoseg.cli.progress import progress_bar, working
 from napari_leukoseg.pipeline import segment_slide
 from napari_leukoseg.slide import open_slide
+from napari_leukoseg.steps import run_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

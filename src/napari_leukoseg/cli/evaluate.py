@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_leukoseg.cli.progress import progress_bar, run_steps, working
+from napari_leukoseg.cli.progress import progress_bar, working
 from napari_leukoseg.cli.segment import Device, prepare_stain
 from napari_leukoseg.cli.terminal import STOPPED, note, say, say_facts
 from napari_leukoseg.errors import ExportError
+from napari_leukoseg.steps import run_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,8 @@ import typer
 from napari_leukoseg.cli import terminal
 from napari_leukoseg.cli.device import Device
 from napari_leukoseg.cli.outputs import prepare_folder
-from napari_leukoseg.cli.progress import progress_bar, run_steps, working
+from napari_leukoseg.cli.progress import progress_bar, working
+from napari_leukoseg.steps import run_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from napari_leukoseg.cli.terminal import console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Iterator
 
-__all__ = ["Show", "progress_bar", "run_steps", "working"]
-
-Step = TypeVar("Step")
-Result = TypeVar("Result")
+__all__ = ["Show", "progress_bar", "working"]
 
 
 class Show(Protocol):
@@ -67,30 +64,3 @@ def working(what: str) -> Iterator[None]:
 
     with console().status(escape(what)):
         yield
-
-
-def run_steps(
-    steps: Generator[Step, None, Result], show: Callable[[Step], None]
-) -> Result:
-    """Run a generator to its end.
-
-    Parameters
-    ----------
-    steps : generator
-        Closed also where the block is left early.
-    show : callable
-        Takes each step that it yields.
-
-    Returns
-    -------
-    result
-        What the generator returns.
-    """
-    try:
-        while True:
-            show(next(steps))
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
-    finally:
-        steps.close()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from napari_leukoseg.cli.arguments import parse_size
-from napari_leukoseg.cli.progress import progress_bar, run_steps
+from napari_leukoseg.cli.progress import progress_bar
 from napari_leukoseg.cli.terminal import say
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.geometry import Size
+from napari_leukoseg.steps import run_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -16,8 +16,9 @@ from napari_leukoseg.cli.device import Device
 from napari_leukoseg.cli.each_slide import for_each_slide
 from napari_leukoseg.cli.inputs import collect_slides, refuse_result
 from napari_leukoseg.cli.outputs import prepare_folder
-from napari_leukoseg.cli.progress import progress_bar, run_steps, working
+from napari_leukoseg.cli.progress import progress_bar, working
 from napari_leukoseg.errors import ExportError
+from napari_leukoseg.steps import run_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

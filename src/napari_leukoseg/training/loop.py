@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from napari_leukoseg.errors import DataError
 from napari_leukoseg.segment.model import load_model
 from napari_leukoseg.segment.predict import Segmenter
+from napari_leukoseg.steps import retell_steps
 from napari_leukoseg.training.classifying import teach_classifier
 from napari_leukoseg.training.curves import write_curves
 from napari_leukoseg.training.previews import write_preview
@@ -118,16 +119,14 @@ def teach(
         return
     segmenter = Segmenter(model, trainer.device)
     teaching = teach_classifier(segmenter, samples, settings, trainer.config.seed)
-    while True:
-        try:
-            done, total = next(teaching)
-        except StopIteration as end:
-            folder.save_model(model.network.cpu(), model.card, end.value)
-            return
-        except DataError as error:  # the model is good for something even so
-            logger.warning("The model gets no classifier of cells. %s", error)
-            return
-        yield StepReport(done, total, math.nan)
+    try:
+        classifier = yield from retell_steps(
+            teaching, lambda step: StepReport(*step, math.nan)
+        )
+    except DataError as error:  # the model is good for something even so
+        logger.warning("The model gets no classifier of cells. %s", error)
+    else:
+        folder.save_model(model.network.cpu(), model.card, classifier)
 
 
 def fit(

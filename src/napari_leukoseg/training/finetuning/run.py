@@ -20,6 +20,7 @@ from napari_leukoseg.segment import Segmenter
 from napari_leukoseg.segment.device import resolve_device
 from napari_leukoseg.segment.model import Model, load_model
 from napari_leukoseg.segment.networks import PROMPTED
+from napari_leukoseg.steps import retell_steps
 from napari_leukoseg.training.classifying import teach_classifier
 from napari_leukoseg.training.crops import STORED_DIAMETER_FACTOR
 from napari_leukoseg.training.finetuning.gathering import gather
@@ -160,14 +161,10 @@ class Run:
     def _gather(self, work: Path) -> Generator[Progress, None, Material]:
         """Read the corrections."""
         diameter = STORED_DIAMETER_FACTOR * self.base.card.cell_diameter_px
-        reading = gather(self.survey, work, diameter, self.base.card.stain)
-        while True:
-            try:
-                name = next(reading)
-            except StopIteration as end:
-                material: Material = end.value
-                break
-            yield Progress(Stage.READ, message=f"Reading {name}")
+        material = yield from retell_steps(
+            gather(self.survey, work, diameter, self.base.card.stain),
+            lambda name: Progress(Stage.READ, message=f"Reading {name}"),
+        )
         if not material.taught or not any(kept.n_cells for kept in material.kept):
             raise DataError(
                 "Nothing that is reviewed is left to learn from or to judge by; review "
@@ -221,17 +218,17 @@ class Run:
         segmenter = Segmenter(tuned, self.device, memory_budget_mb=JUDGING_MB)
         known = self.base.classifier.examples
         settings = replace(METHOD.classifier, trust=float(self.base.classifier.trust))
+
+        def tell(step: tuple[int, int]) -> Progress:
+            done, total = step
+            message = f"Describing the cells of field {done} of {total}"
+            return Progress(Stage.TEACH, step=done, n_steps=total, message=message)
+
         teaching = teach_classifier(
             segmenter, material.taught, settings, self.settings.seed, known
         )
-        while True:
-            try:
-                done, total = next(teaching)
-            except StopIteration as end:
-                self.folder.save_model(tuned.network.cpu(), tuned.card, end.value)
-                return
-            message = f"Describing the cells of field {done} of {total}"
-            yield Progress(Stage.TEACH, step=done, n_steps=total, message=message)
+        classifier = yield from retell_steps(teaching, tell)
+        self.folder.save_model(tuned.network.cpu(), tuned.card, classifier)
 
     def _step_done(
         self, tuner: Tuner, number: int, loss: float, began: float
