@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_leukoseg.errors import ModelError
-from napari_leukoseg.segment.classifier import CellClassifier, Examples
+from napari_leukoseg.segment.classifier import TREE_DEPTH, CellClassifier, Examples
 from napari_leukoseg.segment.morphology import feature_names
 
 N_FEATURES = len(feature_names())
@@ -25,10 +25,11 @@ def classifier() -> CellClassifier:
         np.full(N_FEATURES, 3, np.float32),
         random(N_FEATURES),
         np.abs(random(N_FEATURES)) + 0.5,
-        random(4, 8, N_FEATURES),
-        random(4, 8),
-        random(4, 3, 8),
-        random(4, 3),
+        random(3, N_FEATURES),
+        random(3),
+        rng.integers(N_FEATURES, size=(4, 3, 2**TREE_DEPTH - 1)),
+        random(4, 3, 2**TREE_DEPTH - 1),
+        random(4, 3, 2**TREE_DEPTH),
         np.array(0.5, np.float32),
         Examples.of([(row, 1 + i % 2) for i, row in enumerate(features)], 3),
     )

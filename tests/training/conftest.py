@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_leukoseg.segment.classifier import Examples
+from napari_leukoseg.segment.morphology import feature_names
 from napari_leukoseg.training.sample import (
     IS_BACKGROUND,
     IS_CYTOPLASM,
@@ -95,3 +97,18 @@ def real_data() -> Path:
     if not root:
         pytest.skip("LEUKOSEG_DATA names no folder")
     return Path(root)
+
+
+@pytest.fixture
+def cell_clusters() -> Callable[[list[int]], Examples]:
+    """Describe forty cells of each class, whose first features tell it."""
+
+    def describe(class_ids: list[int]) -> Examples:
+        rng = np.random.default_rng(1)
+        targets = np.repeat(class_ids, 40)
+        features = rng.normal(0, 0.2, (len(targets), len(feature_names())))
+        features[:, :12] += targets[:, None]
+        sources = np.zeros(len(targets), np.int64)
+        return Examples(features.astype(np.float32), targets, sources)
+
+    return describe

@@ -20,6 +20,7 @@ from napari_leukoseg.errors import (
 )
 from napari_leukoseg.segment.model import load_model, read_card
 from napari_leukoseg.segment.networks import build_network
+from napari_leukoseg.training.classifier_fit import FitSettings
 from napari_leukoseg.training.classifying import ClassifierSettings
 from napari_leukoseg.training.config import DataSource, TrainingConfig
 from napari_leukoseg.training.crops import CropSettings
@@ -308,7 +309,7 @@ def test_the_model_gets_its_classifier_once(
         crops=replace(CONFIG.crops, cell_diameter_px=card.cell_diameter_px),
         epochs=1,
         optimizer=STILL,
-        classifier=ClassifierSettings(variations=0, members=1, hidden=4, steps=1),
+        classifier=ClassifierSettings(variations=0, fit=FitSettings(trees=1)),
     )
     deque(train(config, split, tmp_path, device=CPU), maxlen=0)
     classifier = load_model(tmp_path / "model").classifier

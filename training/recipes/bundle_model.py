@@ -130,6 +130,8 @@ def main(
     is_measured = figures_path != NO_FIGURES
     evaluation = read_figures(figures_path, model) if is_measured else {}
     training = training_facts(config, root, epochs)
+    if model.classifier is not None:
+        training["classifier"] = {"examples": len(model.classifier.examples)}
     card = replace(
         model.card,
         name=out.name,

@@ -1,4 +1,4 @@
-"""Tells the class of a cell from its features, by the vote of several small networks.
+"""Tells the class of a cell from its features, by the vote of two methods.
 
 The examples that it learned from stay with it as numbers, so that it can be taught
 again with more cells, or more classes, and forgets nothing.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import expit, log_softmax, logsumexp, softmax
+from scipy.special import log_softmax, softmax
 
 from napari_leukoseg.errors import ModelError
 from napari_leukoseg.segment.morphology import feature_names
@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CellClassifier", "Examples"]
+__all__ = ["TREE_DEPTH", "CellClassifier", "Examples"]
 
 PREFIX = "cell_classifier."
 """Beginning of the names of its arrays among the weights of a model."""
 
 LEAST_LIKELY = 0.02
-"""Probability below which what the network holds for unlikely counts no less: on
-stains that it never saw it is sure, and wrong."""
+"""Probability below which what an opinion holds for unlikely counts no less: on stains
+that it never saw it is sure, and wrong."""
+
+TREE_DEPTH = 3
+"""Decisions of a tree on the way to a leaf."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,7 @@ class Examples:
 
 @dataclass(frozen=True, eq=False)
 class CellClassifier:
-    """Small networks with one hidden layer each, whose probabilities are averaged.
+    """Linear discriminants and boosted trees, whose opinions count alike.
 
     Parameters
     ----------
@@ -90,10 +93,15 @@ class CellClassifier:
         Features are clipped to what was seen.
     center, spread : ndarray of float32, shape (F,)
         Standardization of the clipped features.
-    hidden_weight, hidden_bias : ndarray of float32, shape (M, H, F) and (M, H)
-        Hidden layers of M networks, before a sigmoid linear unit.
-    weight, bias : ndarray of float32, shape (M, K, H) and (M, K)
-        Their outputs, logits.
+    weight, bias : ndarray of float32, shape (K, F) and (K,)
+        Discriminants, logits.
+    tree_features : ndarray of int64, shape (T, K, 2 ** TREE_DEPTH - 1)
+        Feature that each node of T trees per class looks at. The nodes that follow
+        node i are 2i + 1 and 2i + 2.
+    tree_thresholds : ndarray of float32, shape (T, K, 2 ** TREE_DEPTH - 1)
+        Standardized value above which it goes on to the second.
+    tree_leaves : ndarray of float32, shape (T, K, 2 ** TREE_DEPTH)
+        What a tree adds to the logit of its class.
     trust : ndarray of float32, shape ()
         How much the evidence of the segmentation network counts beside it.
     examples : Examples
@@ -105,10 +113,11 @@ class CellClassifier:
     high: NDArray[np.float32]
     center: NDArray[np.float32]
     spread: NDArray[np.float32]
-    hidden_weight: NDArray[np.float32]
-    hidden_bias: NDArray[np.float32]
     weight: NDArray[np.float32]
     bias: NDArray[np.float32]
+    tree_features: NDArray[np.int64]
+    tree_thresholds: NDArray[np.float32]
+    tree_leaves: NDArray[np.float32]
     trust: NDArray[np.float32]
     examples: Examples
 
@@ -121,12 +130,23 @@ class CellClassifier:
             As `morphology.describe_cell` gives them.
         """
         inputs = (np.clip(features, self.low, self.high) - self.center) / self.spread
-        hidden = np.einsum("mhf,nf->mnh", self.hidden_weight, inputs)
-        hidden += self.hidden_bias[:, None]
-        hidden *= expit(hidden)
-        logits = np.einsum("mkh,mnh->mnk", self.weight, hidden) + self.bias[:, None]
-        voted = logsumexp(log_softmax(logits.astype(np.float64), axis=-1), axis=0)
-        return np.asarray(voted - np.log(len(self.bias)), np.float64)
+        logits = np.stack([inputs @ self.weight.T + self.bias, self._climb(inputs)])
+        opinions = np.log(softmax(logits.astype(np.float64), axis=2) + LEAST_LIKELY)
+        return np.asarray(log_softmax(opinions.mean(axis=0), axis=1), np.float64)
+
+    def _climb(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sum of what the trees of each class say, shape (N, K)."""
+        cell = np.arange(len(inputs))[:, None, None]
+        n_trees, n_classes = self.tree_leaves.shape[:2]
+        tree, class_index = np.arange(n_trees)[:, None], np.arange(n_classes)
+        node = np.zeros((len(inputs), n_trees, n_classes), np.int64)
+        for _ in range(TREE_DEPTH):
+            value = inputs[cell, self.tree_features[tree, class_index, node]]
+            is_above = value > self.tree_thresholds[tree, class_index, node]
+            node = 2 * node + 1 + is_above
+        leaf = node - self.tree_features.shape[2]
+        said = self.tree_leaves[tree, class_index, leaf].sum(axis=1)
+        return np.asarray(said, np.float32)
 
     def combine(
         self,
@@ -168,7 +188,7 @@ class CellClassifier:
         return combined
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Return arrays by name, for the weights of a model."""
+        """Return arrays by name, as the weights of a model; integers take 16 bits."""
         own = {
             f.name: getattr(self, f.name) for f in fields(self) if f.name != "examples"
         }
@@ -177,7 +197,10 @@ class CellClassifier:
             "example_class_ids": self.examples.class_ids,
             "example_sources": self.examples.sources,
         }
-        return {f"{PREFIX}{name}": array for name, array in {**own, **taught}.items()}
+        return {
+            f"{PREFIX}{name}": array.astype(np.int16) if array.dtype == int else array
+            for name, array in {**own, **taught}.items()
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> CellClassifier:
@@ -192,7 +215,8 @@ class CellClassifier:
         def kept(name: str, dtype: type) -> NDArray[Any]:
             return np.asarray(arrays[PREFIX + name]).astype(dtype)
 
-        names = [f.name for f in fields(cls) if f.name not in ("examples", "class_ids")]
+        whole = ("class_ids", "tree_features")
+        names = [f.name for f in fields(cls) if f.name not in (*whole, "examples")]
         try:
             examples = Examples(
                 kept("example_features", np.float32),
@@ -200,7 +224,7 @@ class CellClassifier:
                 kept("example_sources", np.int64),
             )
             own = {name: kept(name, np.float32) for name in names}
-            class_ids = kept("class_ids", np.int64)
+            own |= {name: kept(name, np.int64) for name in whole}
         except KeyError as error:
             raise ModelError(f"The classifier of a model lacks {error}.") from error
         n_features, n_known = examples.features.shape[1], len(feature_names())
@@ -209,4 +233,4 @@ class CellClassifier:
                 f"The classifier of a model knows {n_features} features of a cell, "
                 f"this version of leukoseg {n_known}; train it again."
             )
-        return cls(class_ids=class_ids, **own, examples=examples)
+        return cls(**own, examples=examples)

@@ -1,4 +1,4 @@
-"""Teaches the classifier of a model: describes labeled cells, and fits the networks."""
+"""Teaches the classifier of a model: describes labeled cells, and fits it to them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 from pydantic import ConfigDict, with_config
 from scipy import ndimage
-from torch import Tensor, nn
-from torch.nn import functional
 
-from napari_leukoseg.errors import DataError, SettingsError
+from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.segment.classifier import CellClassifier, Examples
 from napari_leukoseg.segment.instances import CellView, separate, view_cell
 from napari_leukoseg.segment.morphology import describe_cell
 from napari_leukoseg.training.appearance import AppearanceSettings, vary_appearance
+from napari_leukoseg.training.classifier_fit import FitSettings, fit_classifier
 from napari_leukoseg.training.crops import STORED_DIAMETER_FACTOR
 from napari_leukoseg.training.splits import family_of
 from napari_leukoseg.training.warping import shrink
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from napari_leukoseg.segment.predict import Segmenter
     from napari_leukoseg.training.sample import Sample
 
-__all__ = ["ClassifierSettings", "fit_classifier", "teach_classifier"]
+__all__ = ["ClassifierSettings", "teach_classifier"]
 
 SIDE_DIAMETERS = 2.5
 """Side of the window in which a labeled cell is looked for, in diameters."""
@@ -45,11 +43,6 @@ WIDEST_STEP = 2
 """Most pixels by which outlines are moved: where a nucleus ends is a matter of taste,
 and takes a third of the cell in some laboratories, half of it in others."""
 
-CLIPPED = 0.005
-"""Share of the values of a feature that are clipped at each end."""
-
-BATCH_SIZE = 64
-
 
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True)
@@ -63,42 +56,27 @@ class ClassifierSettings:
         beside as it is.
     kept : int, optional
         Descriptions of each cell that stay with the model.
-    members : int, optional
-        Networks that vote.
-    hidden : int, optional
-        Width of their hidden layer.
-    steps : int, optional
-        Batches that each of them learns from.
-    learning_rate, weight_decay, label_smoothing : float, optional
-        Of AdamW and the cross-entropy.
-    noise : float, optional
-        Standard deviation of what is added to standardized features.
     trust : float, optional
         How much the evidence of the segmentation network counts beside it.
     appearance : AppearanceSettings, optional
         How far descriptions are varied.
+    fit : FitSettings, optional
+        How it is fitted to the descriptions.
     """
 
     variations: int = 6
     kept: int = 2
-    members: int = 8
-    hidden: int = 48
-    steps: int = 800
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    noise: float = 0.75
     trust: float = 0.35
     appearance: AppearanceSettings = field(
         default_factory=lambda: AppearanceSettings(
             borrow=0.0, stain=0.2, white_balance=0.2, gamma=0.2
         )
     )
+    fit: FitSettings = field(default_factory=FitSettings)
 
     def __post_init__(self) -> None:
-        for name in ("kept", "members", "hidden", "steps"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; give 1 or more.")
+        if self.kept < 1:
+            raise SettingsError(f"kept is {self.kept}; give 1 or more.")
         for name in ("variations", "trust"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; give 0 or more.")
@@ -121,7 +99,7 @@ def teach_classifier(
     samples : sequence of Sample
         Those without classes are passed over.
     settings : ClassifierSettings
-        Variations of the cells, and how the networks are fitted.
+        Variations of the cells, and how the classifier is fitted.
     seed : int
         Seeds both.
     known : Examples, optional
@@ -159,7 +137,12 @@ def teach_classifier(
     taught = taught.joined(*(examples for _, examples in own))
     kept = kept.joined(*(e for variation, e in own if variation < settings.kept))
     return fit_classifier(
-        taught, settings, class_ids=segmenter.card.class_ids, kept=kept, seed=seed
+        taught,
+        settings.fit,
+        class_ids=segmenter.card.class_ids,
+        trust=settings.trust,
+        kept=kept,
+        seed=seed,
     )
 
 
@@ -237,122 +220,3 @@ def _grown(mask: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
         eroded = np.asarray(ndimage.binary_erosion(mask, iterations=-steps))
         return eroded if eroded.any() else mask
     return mask
-
-
-def fit_classifier(
-    examples: Examples,
-    settings: ClassifierSettings,
-    *,
-    class_ids: Sequence[int],
-    kept: Examples,
-    seed: int,
-) -> CellClassifier:
-    """Fit a classifier to described cells.
-
-    Classes count alike, and within each class the sets by the square root of their
-    cells. Takes seconds.
-
-    Parameters
-    ----------
-    examples : Examples
-        What is taught.
-    settings : ClassifierSettings
-        Size, length and strength.
-    class_ids : sequence of int
-        Classes to tell apart; those without an example are left out.
-    kept : Examples
-        What stays with the classifier.
-    seed : int
-        Seeds weights, batches and noise.
-
-    Raises
-    ------
-    DataError
-        If there are fewer than two classes.
-    """
-    taught = np.isin(examples.class_ids, class_ids)
-    known = np.array([i for i in class_ids if i in set(examples.class_ids.tolist())])
-    if len(known) < 2:
-        raise DataError(
-            f"There are cells of {len(known)} classes; a classifier needs two or more."
-        )
-    features = examples.features[taught]
-    low, high = np.quantile(features, (CLIPPED, 1 - CLIPPED), axis=0)
-    clipped = features.clip(low, high)
-    center, spread = clipped.mean(axis=0), clipped.std(axis=0) + 1e-6
-    inputs = torch.from_numpy(((clipped - center) / spread).astype(np.float32))
-    index = np.searchsorted(np.sort(known), examples.class_ids[taught])
-    order = np.argsort(known)
-    targets = torch.from_numpy(order[index])
-    shares = _shares(examples.class_ids[taught], examples.sources[taught])
-    members = [
-        _fit_member(inputs, targets, shares, len(known), settings, seed * 1000 + member)
-        for member in range(settings.members)
-    ]
-    layers = (np.stack(arrays) for arrays in zip(*members, strict=True))
-    hidden_weight, hidden_bias, weight, bias = layers
-    return CellClassifier(
-        known.astype(np.int64),
-        low.astype(np.float32),
-        high.astype(np.float32),
-        center.astype(np.float32),
-        spread.astype(np.float32),
-        hidden_weight,
-        hidden_bias,
-        weight,
-        bias,
-        np.array(settings.trust, np.float32),
-        kept,
-    )
-
-
-def _shares(
-    class_ids: NDArray[np.int64], sources: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """How often each example is shown."""
-    shares = np.zeros(len(class_ids))
-    for class_id in np.unique(class_ids):
-        of_class = class_ids == class_id
-        for source in np.unique(sources[of_class]):
-            here = of_class & (sources == source)
-            shares[here] = here.sum() ** -0.5
-        shares[of_class] /= shares[of_class].sum()
-    shares /= shares.sum()
-    return shares
-
-
-def _fit_member(
-    inputs: Tensor,
-    targets: Tensor,
-    shares: NDArray[np.float64],
-    n_classes: int,
-    settings: ClassifierSettings,
-    seed: int,
-) -> tuple[NDArray[np.float32], ...]:
-    """Fit one network; give the weights and biases of both layers."""
-    generator = torch.Generator().manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        hidden = nn.Linear(inputs.shape[1], settings.hidden)
-        out = nn.Linear(settings.hidden, n_classes)
-    network = nn.Sequential(hidden, nn.SiLU(), out)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, settings.steps
-    )
-    for _ in range(settings.steps):
-        drawn = torch.from_numpy(rng.choice(len(inputs), BATCH_SIZE, p=shares))
-        noise = torch.randn((BATCH_SIZE, inputs.shape[1]), generator=generator)
-        logits = network(inputs[drawn] + settings.noise * noise)
-        loss = functional.cross_entropy(
-            logits, targets[drawn], label_smoothing=settings.label_smoothing
-        )
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-    layers = (hidden.weight, hidden.bias, out.weight, out.bias)
-    return tuple(layer.detach().numpy() for layer in layers)

@@ -17,7 +17,8 @@ from napari_leukoseg.errors import DataError, DeviceError, SettingsError
 from napari_leukoseg.segment.classifier import Examples
 from napari_leukoseg.segment.model import load_model, save_model
 from napari_leukoseg.segment.morphology import feature_names
-from napari_leukoseg.training.classifying import ClassifierSettings, fit_classifier
+from napari_leukoseg.training.classifier_fit import FitSettings, fit_classifier
+from napari_leukoseg.training.classifying import ClassifierSettings
 from napari_leukoseg.training.finetuning import (
     FinetuneProgress,
     FinetuneResult,
@@ -30,7 +31,7 @@ from napari_leukoseg.training.finetuning import (
 from napari_leukoseg.training.finetuning.method import Method
 from napari_leukoseg.training.finetuning.tuner import Tuner
 
-FEW_STEPS = ClassifierSettings(variations=1, members=1, hidden=4, steps=20)
+FEW_TREES = FitSettings(trees=5)
 
 pytestmark = pytest.mark.usefixtures("one_thread", "small_batches")
 
@@ -39,7 +40,11 @@ pytestmark = pytest.mark.usefixtures("one_thread", "small_batches")
 def small_batches(monkeypatch):
     """Take few crops a step."""
     method = Method(
-        n_corrected=2, n_held=1, n_drawn=1, drawn_fields=1, classifier=FEW_STEPS
+        n_corrected=2,
+        n_held=1,
+        n_drawn=1,
+        drawn_fields=1,
+        classifier=ClassifierSettings(variations=1, fit=FEW_TREES),
     )
     monkeypatch.setattr(run, "METHOD", method)
 
@@ -55,7 +60,12 @@ def taught_model(color_model, tmp_path_factory):
     ]
     taught = Examples.of(cells, 0)
     classifier = fit_classifier(
-        taught, FEW_STEPS, class_ids=model.card.class_ids, kept=taught, seed=0
+        taught,
+        FEW_TREES,
+        class_ids=model.card.class_ids,
+        trust=0.5,
+        kept=taught,
+        seed=0,
     )
     folder = tmp_path_factory.mktemp("models") / "taught"
     save_model(folder, model.network, model.card, classifier)
