@@ -87,6 +87,15 @@ def test_joined_examples_are_further_sets(classifier: CellClassifier) -> None:
     assert joined.sources.min() >= 0
 
 
+def test_examples_of_some_classes_keep_theirs(classifier: CellClassifier) -> None:
+    chosen = classifier.examples.of_classes((2,))
+    assert set(chosen.class_ids.tolist()) == {2}
+    is_chosen = classifier.examples.class_ids == 2
+    np.testing.assert_array_equal(
+        chosen.features, classifier.examples.features[is_chosen]
+    )
+
+
 def test_another_version_of_the_features_is_refused(
     classifier: CellClassifier,
 ) -> None:

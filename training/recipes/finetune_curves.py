@@ -51,6 +51,7 @@ from napari_leukoseg.slide import open_slide
 from napari_leukoseg.steps import run_steps
 from napari_leukoseg.training.bootstrap import GroupResampling
 from napari_leukoseg.training.class_figures import CellTable, count_confusion
+from napari_leukoseg.training.classifier_fit import FitSettings, fit_classifier
 from napari_leukoseg.training.datasets import load_dataset
 from napari_leukoseg.training.evaluation import score_picture
 from napari_leukoseg.training.finetuning import (
@@ -194,7 +195,7 @@ def table_row(base: dict, new: dict) -> dict:
 
 
 def forget_class(base: Path, class_id: int, out: Path) -> Path:
-    """Copy a model without its last outputs for a class."""
+    """Copy a model without its last outputs for a class, and examples of it."""
     model = load_model(base)
     ids = tuple(i for i in model.card.class_ids if i != class_id)
     settings = {**model.card.settings, "n_classes": len(ids)}
@@ -205,7 +206,19 @@ def forget_class(base: Path, class_id: int, out: Path) -> Path:
         if weights[name].shape != wanted.shape:
             weights[name] = weights[name][keep]
     network.load_state_dict(weights)
-    save_model(out, network, replace(model.card, settings=settings, class_ids=ids))
+    classifier = model.classifier
+    if classifier is not None:
+        examples = classifier.examples.of_classes(ids)
+        classifier = fit_classifier(
+            examples,
+            FitSettings(),
+            class_ids=ids,
+            trust=float(classifier.trust),
+            kept=examples,
+            seed=0,
+        )
+    card = replace(model.card, settings=settings, class_ids=ids)
+    save_model(out, network, card, classifier)
     return out
 
 

@@ -70,6 +70,13 @@ class Examples:
         class_ids = np.array([class_id for _, class_id in described], np.int64)
         return cls(features, class_ids, np.full(len(described), source, np.int64))
 
+    def of_classes(self, class_ids: Sequence[int]) -> Examples:
+        """Return those of some classes."""
+        chosen = np.isin(self.class_ids, class_ids)
+        return Examples(
+            self.features[chosen], self.class_ids[chosen], self.sources[chosen]
+        )
+
     def joined(self, *others: Examples) -> Examples:
         """Put others behind these, as further data sets."""
         first = int(self.sources.max(initial=-1)) + 1

@@ -113,15 +113,15 @@ def fit_classifier(
         raise DataError(
             f"There are cells of {len(known)} classes; a classifier needs two or more."
         )
-    taught = np.isin(examples.class_ids, known)
-    features = examples.features[taught]
+    taught = examples.of_classes(known.tolist())
+    features = taught.features
     low, high = np.quantile(features, (CLIPPED, 1 - CLIPPED), axis=0)
     clipped = features.clip(low, high)
     center, spread = clipped.mean(axis=0), clipped.std(axis=0) + 1e-6
     inputs = ((clipped - center) / spread).astype(np.float32)
     order = np.argsort(known)
-    targets = order[np.searchsorted(known[order], examples.class_ids[taught])]
-    shares = _shares(examples.class_ids[taught], examples.sources[taught])
+    targets = order[np.searchsorted(known[order], taught.class_ids)]
+    shares = _shares(taught.class_ids, taught.sources)
     weight, bias = _discriminate(inputs, targets, shares, settings.shrinkage)
     tree_features, thresholds, leaves = _boost(inputs, targets, shares, settings, seed)
     return CellClassifier(
