@@ -33,8 +33,9 @@ WINDOW = (1280, 800)
 DOCK_WIDTH = 330
 NO_DITHER = Image.Dither.NONE
 LIMIT_S = 3600.0
-FIELD_SEEDS, OTHER_SEEDS = range(201, 204), range(301, 313)
-"""Of the three fields that are corrected, and of those that judge the models."""
+FIELD_SEEDS, OTHER_SEEDS = (202, 201, 203), range(301, 313)
+"""Of the three fields that are corrected, the first with a cell that the default model
+takes for another class, and of those that judge the models."""
 
 POOR_DICE = 0.8
 """Below it a person would redraw a nucleus."""
