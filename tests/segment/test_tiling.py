@@ -1,5 +1,7 @@
 """Tiles own an area exactly once and see enough around it."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,12 +18,14 @@ from napari_leukoseg.segment.tiling import (
 )
 
 WORKING_PX = 64.0
+SMALLEST_WINDOW_PX = 212
+"""Below it, cells of 10 px at level 0 leave no room for a core."""
 
 
 @given(
     shape=st.tuples(st.integers(1, 3000), st.integers(1, 3000)),
     diameter=st.floats(10, 400),
-    window=st.integers(208, 1024),
+    window=st.integers(SMALLEST_WINDOW_PX, 1024),
     corner=st.tuples(st.floats(0, 0.9), st.floats(0, 0.9)),
 )
 def test_cores_cover_the_area_once(
@@ -50,7 +54,7 @@ def test_cores_cover_the_area_once(
 @given(
     shape=st.tuples(st.integers(1, 4000), st.integers(1, 4000)),
     diameter=st.floats(10, 400),
-    window=st.integers(208, 1024),
+    window=st.integers(SMALLEST_WINDOW_PX, 1024),
 )
 def test_windows_hold_core_and_context_within_slide_and_budget(
     shape: tuple[int, int], diameter: float, window: int
@@ -70,6 +74,24 @@ def test_windows_hold_core_and_context_within_slide_and_budget(
         assert tile.window.intersection(slide) == tile.window
         assert tile.window.height * plan.factor <= window
         assert tile.window.width * plan.factor <= window
+
+
+@given(diameter=st.floats(10, 400))
+def test_the_window_that_the_error_asks_for_is_large_enough(diameter: float) -> None:
+    def plan(window: int) -> None:
+        plan_tiles(
+            (50, 50),
+            Region(0, 0, 50, 50),
+            cell_diameter_px=diameter,
+            working_diameter_px=WORKING_PX,
+            window_px=window,
+        )
+
+    with pytest.raises(SettingsError, match="or more") as refused:
+        plan(10)
+    asked = re.search(r"give (\d+) or more", str(refused.value))
+    assert asked is not None
+    plan(int(asked[1]))
 
 
 def test_batches_keep_the_order() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 from napari_leukoseg.case.files import (
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["make_case"]
 
+SETTLE_S = 0.05
+ATTEMPTS = 20
+
 
 def make_case(
     path: Path, slide: SlideReader, scheme: ClassScheme, *, overwrite: bool
@@ -54,9 +58,19 @@ def make_case(
             if path.exists():
                 _put_aside(path)
             replace_path(draft, path)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+        except BaseException:
+            _discard(draft)
+            raise
         sync_folder(path.parent)
+
+
+def _discard(draft: Path) -> None:
+    """Remove a draft, to which zarr may go on writing after one chunk has failed."""
+    for _ in range(ATTEMPTS):
+        shutil.rmtree(draft, ignore_errors=True)
+        time.sleep(SETTLE_S)
+        if not draft.exists():
+            return
 
 
 def _check_replaceable(path: Path, *, overwrite: bool) -> None:

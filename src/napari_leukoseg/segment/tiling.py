@@ -172,7 +172,7 @@ def plan_tiles(
     if window <= 2 * context:
         raise SettingsError(
             f"Windows of {window_px} working pixels are smaller than their context; "
-            f"give more than {math.ceil(2 * context * factor)}."
+            f"give {math.ceil((2 * context + 1) * factor)} or more."
         )
     cores = product(
         split_axis(area.row, area.height, shape[0], window, context),
