@@ -32,14 +32,15 @@ def run_steps(
     result
         What the generator returns.
     """
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                result: Result = stop.value
-                return result
-            show(step)
+    result: list[Result] = []
+
+    def shown() -> Generator[object, None, None]:
+        result.append((yield from retell_steps(steps, show)))
+
+    with closing(shown()) as told:
+        for _ in told:
+            pass
+    return result[0]
 
 
 def retell_steps(
