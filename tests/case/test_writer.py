@@ -1,18 +1,20 @@
 """What a killed process, a failing disk and a power cut leave, and how it recovers."""
 
+import errno
 import json
 import os
 import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_leukoseg.case import Case, case_path, painting
+from napari_leukoseg.case import Case, case_path, making, painting
 from napari_leukoseg.case import writer as module
 from napari_leukoseg.errors import CaseError
 
@@ -28,6 +30,7 @@ from .drawn_tiles import (
 
 LOOP = """
 import sys
+import threading
 from napari_leukoseg.case import Case
 from case.drawn_tiles import commit_missing
 with Case.open(sys.argv[1]) as case:
@@ -231,6 +234,22 @@ def test_full_output_folder(small_disk, slide):
     with pytest.raises(CaseError, match="out cannot be written: the disk is full"):
         Case.create(path, slide)
     assert not any((small_disk / "out").iterdir())
+
+
+def test_what_is_written_late_leaves_no_draft(tmp_path, slide, monkeypatch):
+    writers = []
+
+    def fail(draft, *_):
+        late = threading.Timer(0.02, lambda: (draft / "late").mkdir(parents=True))
+        late.start()
+        writers.append(late)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(making, "write_layout", fail)
+    with pytest.raises(CaseError, match="the disk is full"):
+        Case.create(case_path(tmp_path, "x"), slide)
+    writers[0].join()
+    assert not any(tmp_path.iterdir())
 
 
 def test_read_only_disk(small_disk, slide, segmented_template, segmented):

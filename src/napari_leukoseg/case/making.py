@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["make_case"]
 
 SETTLE_S = 0.05
+"""How long a removed draft has to stay away."""
+
 ATTEMPTS = 20
+"""How often it is removed."""
 
 
 def make_case(
