@@ -256,6 +256,7 @@ def describe_protocol(
     card: ModelCard, settings: EvaluateSettings
 ) -> EvaluationProtocol:
     """Say how pictures were chosen and scored."""
+    look = settings.segment.close_look
     return EvaluationProtocol(
         settings.part,
         *recorded_split(card),
@@ -264,6 +265,7 @@ def describe_protocol(
         settings.seed,
         trained_kinds(card),
         describe_stain(card, settings.segment),
+        1 if look is None else look.n_looks,
     )
 
 

@@ -15,6 +15,7 @@ from napari_leukoseg.cells import measure_cell
 from napari_leukoseg.correct import adopt_classes
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.geometry import MAX_CELL_PX, MIN_CELL_PX, WHITE_CELL_UM, Region
+from napari_leukoseg.segment.close_look import CloseLook
 from napari_leukoseg.segment.screening import ScreenSettings
 from napari_leukoseg.stain import StainDefault, StainStep
 from napari_leukoseg.steps import retell_steps
@@ -66,12 +67,15 @@ class SegmentSettings:
     screen : ScreenSettings, optional
         How large slides are searched for places worth the network's time; none
         to have it look everywhere.
+    close_look : CloseLook, optional
+        How closely small pictures and areas are looked at; none for as usual.
     """
 
     cell_diameter_px: float | None = None
     region: Region | None = None
     stain: StainStep | StainDefault = StainDefault.MODEL
     screen: ScreenSettings | None = field(default_factory=ScreenSettings)
+    close_look: CloseLook | None = field(default_factory=CloseLook)
 
     def __post_init__(self) -> None:
         diameter = self.cell_diameter_px
@@ -252,9 +256,9 @@ def estimate_seconds(
     diameter = settings.cell_diameter_px or (
         WHITE_CELL_UM / slide.mpp if slide.mpp else assumed_diameter(area)
     )
-    pixels = plan_area(slide.shape, segmenter, area, diameter).working_pixels
+    plan = plan_area(slide.shape, segmenter, area, diameter, settings.close_look)
     share = 1.0 if settings.screen_of(area) is None else SEARCHED_SHARE
-    return OVERHEAD * share * pixels / segmenter.pixels_per_second
+    return OVERHEAD * share * plan.working_pixels / segmenter.pixels_per_second
 
 
 def find_scale(
@@ -276,7 +280,9 @@ def make_plan(
     """Plan the tiles of an area, after a search where it is large."""
     from napari_leukoseg.segment.planning import plan_area, search_area
 
-    plan = plan_area(slide.shape, segmenter, area, scale.diameter_px)
+    plan = plan_area(
+        slide.shape, segmenter, area, scale.diameter_px, settings.close_look
+    )
     screen = settings.screen_of(area)
     if screen is None:
         return plan
@@ -296,7 +302,7 @@ def describe_request(
 ) -> dict[str, Any]:
     """Give everything asked for that decides the labels."""
     whole = area == Region.of_shape(slide.shape)
-    screen = settings.screen_of(area)
+    screen, look = settings.screen_of(area), settings.close_look
     return {
         "model": segmenter.card.name,
         "model_sha256": segmenter.card.weights_sha256,
@@ -306,6 +312,7 @@ def describe_request(
         "stain": None if step is None else step.describe(),
         "instances": asdict(segmenter.settings),
         "screen": None if screen is None else asdict(screen),
+        "close_look": None if look is None else asdict(look),
         "window_px": segmenter.window_px,
         "batch_size": segmenter.batch_size,
         "device": segmenter.device.type,
@@ -325,6 +332,8 @@ def describe_run(
         "scale": {"diameter_px": scale.diameter_px, "source": scale.source},
         "n_tiles": len(plan.tiles),
         "searched_share": round(plan.share, 4),
+        "working_diameter_px": plan.working_diameter_px,
+        "n_looks": plan.n_looks,
         "plan_sha256": plan.digest,
     }
 
@@ -352,7 +361,7 @@ def run_tiles(
     n_before = done
 
     def commit(tile: Tile, prediction: Prediction) -> int:
-        found = segmenter.cells_of(prediction, tile)
+        found = segmenter.cells_of(prediction, tile, plan.working_diameter_px)
         # Measured as drawn: without pixels that belong to an earlier cell.
         cells = [cell for cell in run.fit_cells(found) if cell is not None]
         rows = [

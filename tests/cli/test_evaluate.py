@@ -52,6 +52,18 @@ def test_help(leukoseg):
     assert "KIND=FOLDER" in outcome.out
 
 
+@pytest.mark.parametrize(("options", "n_looks"), [((), 4), (("--no-close-look",), 1)])
+def test_the_protocol_says_how_closely_pictures_were_looked_at(
+    evaluate, drawn, tmp_path, options, n_looks
+):
+    data = ("--data", f"labels={drawn}", "--part", "all", "--limit", 1)
+    assert evaluate(*data, *options).status == 0
+    protocol = json.loads((tmp_path / "out.json").read_text())["protocol"]
+    assert protocol["n_looks"] == n_looks
+    told = any("looked at up to 4 times" in text for text in protocol["text"])
+    assert told == (n_looks == 4)
+
+
 def test_figures_are_written_and_told(evaluate, drawn, tmp_path):
     page = tmp_path / "new" / "out.html"
     outcome = evaluate("--data", f"labels={drawn}", "--part", "all", "--html", page)

@@ -98,6 +98,17 @@ def test_large_slides_are_searched_unless_told_not_to(
     assert (settings["screen"] is not None) == is_searched
 
 
+@pytest.mark.parametrize(("options", "n_looks"), [((), 4), (("--no-close-look",), 1)])
+def test_small_pictures_are_looked_at_closely_unless_told_not_to(
+    segment, field_png, out, options, n_looks
+):
+    assert segment(field_png, *options).status == 0
+    with Case.open(out / "field.leukoseg.zarr") as case:
+        settings = case.provenance[-1]["settings"]
+    assert settings["n_looks"] == n_looks
+    assert (settings["close_look"] is None) == (n_looks == 1)
+
+
 def test_finds_the_drawn_cells(segment, field_png, drawn_field, out):
     segment(field_png)
     labels, _, _ = content(out / "field.leukoseg.zarr")

@@ -13,6 +13,7 @@ from napari_leukoseg.classes import UNCLASSIFIED
 from napari_leukoseg.errors import DeviceError
 from napari_leukoseg.geometry import Region
 from napari_leukoseg.segment import Segmenter, load_segmenter
+from napari_leukoseg.segment.close_look import LOOKS
 from napari_leukoseg.segment.device import autocast_dtype, resolve_device
 from napari_leukoseg.segment.instances import InstanceSettings, Prediction
 from napari_leukoseg.segment.model import Model, ModelCard
@@ -59,6 +60,34 @@ def test_a_batch_equals_its_parts(
         )
 
 
+def test_all_looks_together_do_not_tell_left_from_right(
+    drawn_field: DrawnRegion,
+) -> None:
+    segmenter = load_segmenter("default", "cpu")
+    segmenter._dtype = None
+    image = drawn_field.image[:176, :176]  # padded at neither size
+    (ours,) = segmenter.predict([image], len(LOOKS))
+    (theirs,) = segmenter.predict([image[:, ::-1]], len(LOOKS))
+    (once,) = segmenter.predict([image])
+    for name in ("probabilities", "distance", "evidence"):
+        maps = getattr(ours, name)
+        np.testing.assert_allclose(maps, getattr(theirs, name)[..., ::-1], atol=1e-3)
+        assert maps.shape == getattr(once, name).shape
+    np.testing.assert_allclose(ours.probabilities.sum(axis=0), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_looks", [2, 4])
+def test_looks_of_other_sizes_fit_onto_the_picture(
+    segmenter: Segmenter, drawn_field: DrawnRegion, n_looks: int
+) -> None:
+    image = drawn_field.image[:170, :201]
+    (once,) = segmenter.predict([image])
+    (often,) = segmenter.predict([image], n_looks)
+    alone, together = (p.probabilities[0] < 0.5 for p in (once, often))
+    assert alone.any()
+    assert 2 * (alone & together).sum() / (alone.sum() + together.sum()) > 0.9
+
+
 def test_reduced_precision_agrees_with_full(drawn_field: DrawnRegion) -> None:
     segmenter = load_segmenter("default", "cpu")
     (reduced,) = segmenter.predict([drawn_field.image])
@@ -73,12 +102,14 @@ class SmallMemory(Segmenter):
 
     fits = 1
 
-    def _forward(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+    def _forward(
+        self, images: Sequence[NDArray[np.uint8]], n_looks: int
+    ) -> list[Prediction]:
         if self.device.type == "cuda" and len(images) > self.fits:
             raise torch.OutOfMemoryError
         place, self.device = self.device, torch.device("cpu")
         try:
-            return super()._forward(images)
+            return super()._forward(images, n_looks)
         finally:
             self.device = place
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -102,6 +103,14 @@ def evaluate(
             "does; none, or model for what the model asks for.",
         ),
     ] = "model",
+    no_close_look: Annotated[
+        bool,
+        typer.Option(
+            "--no-close-look",
+            help="Look at small pictures like at large ones, as leukoseg segment does "
+            "with this option.",
+        ),
+    ] = False,
     device: Annotated[
         Device, typer.Option(help="auto takes CUDA, then MPS, then the CPU.")
     ] = Device.AUTO,
@@ -116,7 +125,7 @@ def evaluate(
     if html_file is not None:
         _check_place(html_file, "--html")
     n_worst = 0 if html_file is None else WORST_CASES
-    wanted = (part.value, seed, limit, n_worst, stain)
+    wanted = (part.value, seed, limit, n_worst, stain, no_close_look)
     try:
         found = _evaluate(model, device, sources, wanted)
         _write(found, json_file, html_file)
@@ -159,7 +168,7 @@ def _evaluate(
     model: str,
     device: Device,
     sources: Sequence[tuple[str, Path]],
-    wanted: tuple[str, int, int | None, int, str],
+    wanted: tuple[str, int, int | None, int, str, bool],
 ) -> Evaluation:
     """Load the model and run it, showing how far that is."""
     with working("Loading the model"):
@@ -169,8 +178,10 @@ def _evaluate(
         from napari_leukoseg.training.selection import DataFolder
 
         segmenter = load_segmenter(model, device.value)
-    part, seed, limit, n_worst, stain = wanted
+    part, seed, limit, n_worst, stain, no_close_look = wanted
     segment = SegmentSettings(stain=prepare_stain(stain))
+    if no_close_look:
+        segment = replace(segment, close_look=None)
     settings = EvaluateSettings(part, seed, limit, n_worst=n_worst, segment=segment)
     data = [DataFolder(kind, folder) for kind, folder in sources]
     with progress_bar(f"Evaluating {segmenter.card.name}") as show:

@@ -101,12 +101,15 @@ def is_cell(
     if diameter < smallest:
         return False
     score, certainty = settings.needed_certainty(diameter)
-    ground = prediction.probabilities[BACKGROUND][cell.slice][cell.image]
+    judged = prediction.judged
+    if judged is None:
+        judged = prediction.probabilities
+    ground = judged[BACKGROUND][cell.slice][cell.image]
     if 1 - ground.mean() < score:
         return False
     if not (prediction.has_nucleus and prediction.has_cytoplasm):
         return True
-    nucleus = prediction.probabilities[NUCLEUS][cell.slice][cell.image]
+    nucleus = judged[NUCLEUS][cell.slice][cell.image]
     in_nucleus = nucleus > 0.5
     return bool(
         in_nucleus.mean() >= settings.min_nucleus_share

@@ -62,7 +62,8 @@ def predict_tiles(
             while len(ahead) < min(READ_AHEAD, len(wanted) - position):
                 ahead.append(reader.submit(read, wanted[position + len(ahead)]))
             images = ahead.popleft().result()
-            for tile, prediction in zip(batch, segmenter.predict(images), strict=True):
+            predictions = segmenter.predict(images, plan.n_looks)
+            for tile, prediction in zip(batch, predictions, strict=True):
                 if tile.index not in finished:
                     yield tile, prediction
     finally:

@@ -49,6 +49,9 @@ class Prediction(NamedTuple):
         Whether the network tells these apart from the rest.
     image : ndarray of uint8, shape (H, W, 3), or None
         What the network saw, for a classifier of cells.
+    judged : ndarray of float32, shape (3, H, W), or None
+        Probabilities with cells at their usual size, which say what counts as a
+        cell; `probabilities` themselves if absent.
     """
 
     probabilities: NDArray[np.float32]
@@ -58,6 +61,7 @@ class Prediction(NamedTuple):
     has_nucleus: bool = True
     has_cytoplasm: bool = True
     image: NDArray[np.uint8] | None = None
+    judged: NDArray[np.float32] | None = None
 
 
 class Instances(NamedTuple):

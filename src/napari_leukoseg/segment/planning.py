@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_leukoseg.geometry import Region
+from napari_leukoseg.segment.close_look import MAGNIFICATION
 from napari_leukoseg.segment.screening import screen_area
 from napari_leukoseg.segment.tiling import context_px, plan_searched, plan_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from napari_leukoseg.segment.close_look import CloseLook
     from napari_leukoseg.segment.predict import Segmenter
     from napari_leukoseg.segment.screening import ScreenSettings
     from napari_leukoseg.segment.tiling import TilePlan
@@ -20,9 +23,15 @@ __all__ = ["plan_area", "search_area"]
 
 
 def plan_area(
-    shape: tuple[int, int], segmenter: Segmenter, area: Region, cell_diameter_px: float
+    shape: tuple[int, int],
+    segmenter: Segmenter,
+    area: Region,
+    cell_diameter_px: float,
+    close_look: CloseLook | None = None,
 ) -> TilePlan:
     """Plan windows of the segmenter's size over a whole area.
+
+    Networks that know cells of one size only look at no area more closely.
 
     Parameters
     ----------
@@ -34,15 +43,24 @@ def plan_area(
         Part of the slide.
     cell_diameter_px : float
         Typical diameter of a white cell at level 0.
+    close_look : CloseLook, optional
+        How closely to look where it costs little.
     """
-    return plan_tiles(
+    usual_px = segmenter.card.cell_diameter_px
+    plan = partial(
+        plan_tiles,
         shape,
         area,
         cell_diameter_px=cell_diameter_px,
-        working_diameter_px=segmenter.card.cell_diameter_px,
         window_px=segmenter.window_px,
         batch_size=segmenter.batch_size,
     )
+    if close_look is not None and segmenter.model.network.estimates_scale:
+        working_px = MAGNIFICATION * usual_px
+        pixels = area.size.area * (working_px / cell_diameter_px) ** 2
+        if n_looks := close_look.affordable(pixels):
+            return plan(working_diameter_px=working_px, n_looks=n_looks)
+    return plan(working_diameter_px=usual_px)
 
 
 def search_area(

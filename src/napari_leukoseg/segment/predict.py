@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from napari_leukoseg.segment.card import DEFAULT_MODEL
+from napari_leukoseg.segment.close_look import LOOKS
 from napari_leukoseg.segment.device import (
     autocast,
     autocast_dtype,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_leukoseg.cell import SegmentedCell
+    from napari_leukoseg.segment.close_look import Look
     from napari_leukoseg.segment.tiling import Tile
 
 __all__ = ["Segmenter", "load_segmenter"]
@@ -52,6 +54,15 @@ ones: whatever it holds for more likely than not."""
 
 SPEED_TEST_PX = 384
 """Side of the picture by which a device's speed is measured."""
+
+
+class _Seen(NamedTuple):
+    """What one look gives: maps of a batch, evidence at its stride."""
+
+    semantic: torch.Tensor
+    distance: torch.Tensor | None
+    evidence: torch.Tensor | None
+    evidence_stride: int
 
 
 class Segmenter:
@@ -139,7 +150,9 @@ class Segmenter:
         self.predict([blank])
         return blank.size / 3 / (time.perf_counter() - began)
 
-    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+    def predict(
+        self, images: Sequence[NDArray[np.uint8]], n_looks: int = 1
+    ) -> list[Prediction]:
         """Predict windows at the working scale.
 
         Out of memory on a GPU, the batch is halved; a single window that does
@@ -149,6 +162,8 @@ class Segmenter:
         ----------
         images : sequence of ndarray, shape (H, W, 3), dtype uint8
             Windows; those of one shape are predicted together.
+        n_looks : int, optional
+            How many of `LOOKS` are taken at each; their maps are averaged.
 
         Returns
         -------
@@ -156,40 +171,41 @@ class Segmenter:
             In the order of `images`.
         """
         if len({image.shape for image in images}) > 1:
-            return [self.predict([image])[0] for image in images]
+            return [self.predict([image], n_looks)[0] for image in images]
         try:
-            return self._forward(images)
+            return self._forward(images, n_looks)
         except torch.OutOfMemoryError:
             if self.device.type == "cpu":
                 raise
             torch.cuda.empty_cache()
         if len(images) > 1:
             half = len(images) // 2
-            return self.predict(images[:half]) + self.predict(images[half:])
+            return [
+                prediction
+                for part in (images[:half], images[half:])
+                for prediction in self.predict(part, n_looks)
+            ]
         self.notices.append(
             f"{self.device_label} ran out of memory on a window of "
             f"{images[0].shape[0]}x{images[0].shape[1]} pixels; the CPU went on."
         )
         logger.warning(self.notices[-1])
         self._place(torch.device("cpu"))
-        return self._forward(images)
+        return self._forward(images, n_looks)
 
     @torch.inference_mode()
-    def _forward(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        """Predict windows of one shape in one pass."""
-        height, width = images[0].shape[:2]
+    def _forward(
+        self, images: Sequence[NDArray[np.uint8]], n_looks: int
+    ) -> list[Prediction]:
+        """Predict windows of one shape, one look after another."""
         batch = self._to_input(images)
-        with autocast(self.device, self._dtype):
-            output = self.model.network(batch)
-        semantic = output.semantic[..., :height, :width].float().softmax(dim=1)
-        probabilities, distance, evidence = semantic.cpu().numpy(), None, None
-        stride = 1
-        if output.distance is not None:
-            logits = output.distance[:, 0, :height, :width].float()
-            distance = logits.sigmoid().cpu().numpy()
-        if output.evidence is not None:
-            stride = batch.shape[-1] // output.evidence.shape[-1]
-            evidence = output.evidence.float().cpu().numpy()
+        seen = [self._look(batch, look) for look in LOOKS[:n_looks]]
+        stride = seen[0].evidence_stride
+        semantic, distances, evidences, _ = zip(*seen, strict=True)
+        probabilities = mean_of(semantic)
+        judged = mean_of(semantic[1::2]) if n_looks > 1 else None
+        distance = None if distances[0] is None else mean_of(distances)[:, 0]
+        evidence = None if evidences[0] is None else mean_of(evidences)
         network = self.model.network
         return [
             Prediction(
@@ -200,12 +216,43 @@ class Segmenter:
                 network.has_nucleus,
                 network.has_cytoplasm,
                 images[i],
+                None if judged is None else judged[i],
             )
             for i in range(len(images))
         ]
 
+    def _look(self, batch: torch.Tensor, look: Look) -> _Seen:
+        """Show a batch once, and bring what is seen onto it.
+
+        It is padded to the stride at its lower and right edges, and only then turned
+        round: cells that an edge cuts are seen alike in all orientations.
+        """
+        shape = batch.shape[-2:]
+        shown = [max(1, round(look.size * side)) for side in shape]
+        bottom, right = (-side % self.model.network.stride for side in shown)
+        image = functional.pad(
+            resized(batch, shown), (0, right, 0, bottom), mode="replicate"
+        )
+        image = flipped(image, look.flip).contiguous(memory_format=torch.channels_last)
+        with autocast(self.device, self._dtype):
+            output = self.model.network(image)
+
+        def fitted(maps: torch.Tensor) -> torch.Tensor:
+            stride = image.shape[-1] // maps.shape[-1]
+            rows, columns = (-(-side // stride) for side in shown)
+            inside = flipped(maps.float(), look.flip)[..., :rows, :columns]
+            return resized(inside, [-(-side // stride) for side in shape])
+
+        distance, evidence = output.distance, output.evidence
+        return _Seen(
+            fitted(output.semantic).softmax(dim=1),
+            None if distance is None else fitted(distance).sigmoid(),
+            None if evidence is None else fitted(evidence),
+            1 if evidence is None else image.shape[-1] // evidence.shape[-1],
+        )
+
     def _to_input(self, images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
-        """Stack, pad to the stride and standardize, on the device."""
+        """Stack and standardize, on the device."""
         stacked = torch.from_numpy(np.stack(images))  # (B, H, W, 3)
         if self.device.type == "cuda":
             stacked = stacked.pin_memory()
@@ -214,26 +261,56 @@ class Segmenter:
             torch.tensor(values, device=self.device)[:, None, None]
             for values in (self.card.image_mean, self.card.image_std)
         )
-        batch = (batch / 255 - mean) / std
-        stride = self.model.network.stride
-        bottom, right = (-n % stride for n in batch.shape[-2:])
-        padded = functional.pad(batch, (0, right, 0, bottom), mode="replicate")
-        return padded.contiguous(memory_format=torch.channels_last)
+        return (batch / 255 - mean) / std
 
-    def cells_of(self, prediction: Prediction, tile: Tile) -> list[SegmentedCell]:
-        """Cells that a tile owns, at level 0, from its prediction."""
+    def cells_of(
+        self,
+        prediction: Prediction,
+        tile: Tile,
+        working_diameter_px: float | None = None,
+    ) -> list[SegmentedCell]:
+        """Give the cells that a tile owns, at level 0, from its prediction.
+
+        Parameters
+        ----------
+        prediction : Prediction
+            Maps of the window.
+        tile : Tile
+            Window and core.
+        working_diameter_px : float, optional
+            Diameter at which a typical cell was seen; the usual one by default.
+        """
         return list(
             extract_cells(
                 prediction,
                 tile.window,
                 tile.core,
-                diameter_px=self.card.cell_diameter_px,
+                diameter_px=working_diameter_px or self.card.cell_diameter_px,
                 class_ids=self.card.class_ids,
                 temperature=self.card.temperature,
                 settings=self.settings,
                 classifier=self.model.classifier,
             )
         )
+
+
+def resized(maps: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Bring maps to a height and width; no copy where they have them."""
+    if list(maps.shape[-2:]) == list(shape):
+        return maps
+    return functional.interpolate(maps, shape, mode="bilinear", antialias=True)
+
+
+def flipped(maps: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
+    """Turn maps round; no copy where there is nothing to turn."""
+    return maps.flip(axes) if axes else maps
+
+
+def mean_of(maps: Sequence[torch.Tensor]) -> NDArray[np.float32]:
+    """Mean of maps of equal shape."""
+    mean = maps[0] if len(maps) == 1 else torch.stack(tuple(maps)).mean(dim=0)
+    average: NDArray[np.float32] = mean.cpu().numpy()
+    return average
 
 
 def load_segmenter(

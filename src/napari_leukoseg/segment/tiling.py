@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from itertools import pairwise, product
@@ -74,12 +74,18 @@ class TilePlan:
     batch_size : int
         Tiles predicted together. It belongs to the plan because low-precision
         results depend on it, and a resumed run must repeat them.
+    working_diameter_px : float
+        Diameter at which the network sees a typical white cell.
+    n_looks : int, optional
+        How often it looks at each tile.
     """
 
     area: Region
     factor: float
     tiles: tuple[Tile, ...]
     batch_size: int
+    working_diameter_px: float
+    n_looks: int = 1
 
     @property
     def batches(self) -> list[tuple[Tile, ...]]:
@@ -93,7 +99,7 @@ class TilePlan:
     @property
     def working_pixels(self) -> int:
         """Pixels that the network sees in all."""
-        return sum(
+        return self.n_looks * sum(
             math.ceil(t.window.height * self.factor)
             * math.ceil(t.window.width * self.factor)
             for t in self.tiles
@@ -113,7 +119,8 @@ class TilePlan:
     def digest(self) -> str:
         """What tells this plan from any other of the same area (SHA-256)."""
         bounds = [(*t.core.bounds, *t.window.bounds) for t in self.tiles]
-        return sha256(repr((bounds, self.batch_size)).encode()).hexdigest()
+        rest = self.batch_size, self.factor, self.n_looks
+        return sha256(repr((bounds, *rest)).encode()).hexdigest()
 
 
 def split_evenly(start: int, length: int, largest: int) -> list[Span]:
@@ -131,6 +138,7 @@ def plan_tiles(
     working_diameter_px: float,
     window_px: int,
     batch_size: int = 1,
+    n_looks: int = 1,
 ) -> TilePlan:
     """Cover an area of a slide by tiles of a bounded size.
 
@@ -148,6 +156,8 @@ def plan_tiles(
         Largest side of a window, in working pixels.
     batch_size : int, optional
         Tiles predicted together.
+    n_looks : int, optional
+        How often the network looks at each tile.
 
     Returns
     -------
@@ -182,7 +192,7 @@ def plan_tiles(
         Tile(index, core, core.padded(context).intersection(slide))
         for index, core in enumerate(map(_region_of, cores))
     )
-    return TilePlan(area, factor, tiles, batch_size)
+    return TilePlan(area, factor, tiles, batch_size, working_diameter_px, n_looks)
 
 
 def plan_searched(
@@ -232,7 +242,7 @@ def plan_searched(
         Tile(index, core, even(core.padded(context)).intersection(slide))
         for index, core in enumerate(cores)
     )
-    searched = TilePlan(plan.area, plan.factor, tiles, plan.batch_size)
+    searched = replace(plan, tiles=tiles)
     return searched if searched.cost_px <= WORTH_WHILE * plan.cost_px else plan
 
 

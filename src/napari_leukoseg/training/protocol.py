@@ -70,6 +70,8 @@ class EvaluationProtocol:
         Kinds of data set that the model's card names.
     stain : str, optional
         Stain step before the network; empty if there is none.
+    n_looks : int, optional
+        How often small pictures are looked at.
     """
 
     part: str
@@ -80,6 +82,7 @@ class EvaluationProtocol:
     seed: int
     trained_on: tuple[str, ...]
     stain: str = ""
+    n_looks: int = 1
 
     def sentences(self) -> list[str]:
         """Return the whole protocol for people."""
@@ -89,6 +92,7 @@ class EvaluationProtocol:
             self._training_words(),
             CHOICE,
             *([self._stain_words()] if self.stain else []),
+            *([self._look_words()] if self.n_looks > 1 else []),
             *SCORING,
             f"Intervals hold 95 % of {self.n_resamples:,} bootstrap resamples of the "
             f"source groups of a set (seed {self.seed}), not of its cells, since those "
@@ -112,6 +116,13 @@ class EvaluationProtocol:
     def _limit_words(self) -> str:
         """Say how many pictures were taken."""
         return f"Of each set at most {self.limit} of them, drawn with seed {self.seed}."
+
+    def _look_words(self) -> str:
+        """Say how closely the network looked."""
+        return (
+            f"Small pictures were looked at up to {self.n_looks} times, turned round "
+            "and in two sizes, where the network knows cells of different size."
+        )
 
     def _stain_words(self) -> str:
         """Say how the stain was standardized."""
