@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.segment.parts import BACKGROUND, NUCLEUS
 
@@ -70,6 +72,11 @@ class InstanceSettings:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)}; give 0 or more, below 1."
                 )
+
+    @property
+    def least_area(self) -> float:
+        """Area of the smallest cell, in squares of the working diameter."""
+        return np.pi / 4 * min(self.min_diameter, self.min_cut_diameter) ** 2
 
     def needed_certainty(self, diameter: float) -> tuple[float, float]:
         """Return the least score and certainty of the nucleus of a cell of this size.

@@ -165,10 +165,13 @@ def split_touching(
 ) -> None:
     """Cut components with several middles, in place."""
     following = int(labels.max()) + 1
+    least_px = settings.least_area * diameter_px**2
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         if box is None:
             continue
         mask = labels[box] == number
+        if mask.sum() < least_px:  # neither it nor a part of it is a cell
+            continue
         smooth = ndimage.gaussian_filter(
             np.where(mask, distance[box], 0), 0.04 * diameter_px
         )
