@@ -159,7 +159,7 @@ def evaluate_model(
     class_ids = given_classes(segmenter.card, pictures)
     return Evaluation(
         describe_model(segmenter),
-        describe_protocol(segmenter.card, settings),
+        describe_protocol(segmenter, settings),
         describe_data(data, chosen),
         describe_versions(),
         {
@@ -253,10 +253,12 @@ def describe_model(segmenter: Segmenter) -> dict[str, str]:
 
 
 def describe_protocol(
-    card: ModelCard, settings: EvaluateSettings
+    segmenter: Segmenter, settings: EvaluateSettings
 ) -> EvaluationProtocol:
     """Say how pictures were chosen and scored."""
-    look = settings.segment.close_look
+    card, look = segmenter.card, settings.segment.close_look
+    if not segmenter.model.network.estimates_scale:
+        look = None
     return EvaluationProtocol(
         settings.part,
         *recorded_split(card),

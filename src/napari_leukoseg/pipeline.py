@@ -302,7 +302,7 @@ def describe_request(
 ) -> dict[str, Any]:
     """Give everything asked for that decides the labels."""
     whole = area == Region.of_shape(slide.shape)
-    screen, look = settings.screen_of(area), settings.close_look
+    screen = settings.screen_of(area)
     return {
         "model": segmenter.card.name,
         "model_sha256": segmenter.card.weights_sha256,
@@ -312,7 +312,6 @@ def describe_request(
         "stain": None if step is None else step.describe(),
         "instances": asdict(segmenter.settings),
         "screen": None if screen is None else asdict(screen),
-        "close_look": None if look is None else asdict(look),
         "window_px": segmenter.window_px,
         "batch_size": segmenter.batch_size,
         "device": segmenter.device.type,

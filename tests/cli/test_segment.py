@@ -106,7 +106,6 @@ def test_small_pictures_are_looked_at_closely_unless_told_not_to(
     with Case.open(out / "field.leukoseg.zarr") as case:
         settings = case.provenance[-1]["settings"]
     assert settings["n_looks"] == n_looks
-    assert (settings["close_look"] is None) == (n_looks == 1)
 
 
 def test_finds_the_drawn_cells(segment, field_png, drawn_field, out):

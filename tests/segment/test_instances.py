@@ -64,6 +64,19 @@ def extract(
     )
 
 
+@pytest.mark.parametrize(("certainty", "n_cells"), [(0.8, 0), (0.95, 1)])
+def test_the_usual_size_says_what_counts_as_a_cell(
+    certainty: float, n_cells: int
+) -> None:
+    sure = predict_disks((100, 100), [(50, 50)])
+    ground = 1 - certainty * (1 - sure.probabilities[:1])
+    usual = np.concatenate([ground, certainty * sure.probabilities[1:]])
+    window = Region(0, 0, 100, 100)
+    assert len(extract(sure, window)) == 1
+    cells = extract(sure._replace(usual=usual), window)
+    assert [round(cell.score, 3) for cell in cells] == [certainty] * n_cells
+
+
 def test_touching_cells_are_cut_apart() -> None:
     prediction = predict_disks((100, 140), [(50, 40), (50, 78)])
     labels, cells = separate(prediction, DIAMETER_PX, InstanceSettings())

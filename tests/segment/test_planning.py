@@ -51,6 +51,14 @@ def test_the_memory_of_a_device_does_not_matter(segmenter: Segmenter) -> None:
     assert looks[0].n_looks == looks[1].n_looks == 2
 
 
+def test_what_lies_around_a_narrow_strip_counts(segmenter: Segmenter) -> None:
+    shape = (40_000, 40_000)
+    strip = Region(20_000, 0, 10, 40_000)
+    plan = plan_area(shape, segmenter, strip, DIAMETER_PX, CloseLook())
+    assert plan.n_looks == 1
+    assert plan.working_diameter_px == segmenter.card.cell_diameter_px
+
+
 def test_networks_that_know_one_size_look_as_usual() -> None:
     unet = load_segmenter("unet", "cpu")
     area = Region.of_shape(SHAPE)

@@ -76,6 +76,36 @@ def test_all_looks_together_do_not_tell_left_from_right(
     np.testing.assert_allclose(ours.probabilities.sum(axis=0), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 70), (2, 3), (33, 65)])
+@pytest.mark.parametrize("n_looks", [2, 4])
+def test_several_looks_at_a_batch_equal_those_at_its_pictures(
+    segmenter: Segmenter, shape: tuple[int, int], n_looks: int
+) -> None:
+    segmenter._dtype = None
+    rng = np.random.default_rng(0)
+    images = list(rng.integers(0, 255, (2, *shape, 3), np.uint8))
+    for image, together in zip(images, segmenter.predict(images, n_looks), strict=True):
+        (alone,) = segmenter.predict([image], n_looks)
+        assert together.usual is not None
+        assert alone.usual is not None
+        assert together.usual.shape == together.probabilities.shape == (3, *shape)
+        np.testing.assert_allclose(
+            together.probabilities, alone.probabilities, atol=1e-4
+        )
+        np.testing.assert_allclose(together.usual, alone.usual, atol=1e-4)
+
+
+def test_one_look_at_the_usual_size_judges_two(
+    segmenter: Segmenter, drawn_field: DrawnRegion
+) -> None:
+    (once,) = segmenter.predict([drawn_field.image])
+    (twice,) = segmenter.predict([drawn_field.image], 2)
+    assert once.usual is None
+    assert once.judged is once.probabilities
+    assert twice.judged is twice.usual
+    assert not np.array_equal(twice.judged, twice.probabilities)
+
+
 @pytest.mark.parametrize("n_looks", [2, 4])
 def test_looks_of_other_sizes_fit_onto_the_picture(
     segmenter: Segmenter, drawn_field: DrawnRegion, n_looks: int
@@ -114,9 +144,10 @@ class SmallMemory(Segmenter):
             self.device = place
 
 
+@pytest.mark.parametrize("n_looks", [1, 4])
 @pytest.mark.parametrize("fits", [0, 1])
 def test_out_of_memory_halves_then_falls_back(
-    segmenter: Segmenter, fits: int, monkeypatch: pytest.MonkeyPatch
+    segmenter: Segmenter, fits: int, n_looks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = SmallMemory(segmenter.model, torch.device("cpu"))
     small.fits = fits
@@ -125,9 +156,10 @@ def test_out_of_memory_halves_then_falls_back(
         SmallMemory, "device_label", property(lambda self: "Pretended GPU")
     )
     images = [np.full((32, 32, 3), v, np.uint8) for v in (50, 150, 250)]
-    predictions = small.predict(images)
-    expected = segmenter.predict(images)
+    predictions = small.predict(images, n_looks)
+    expected = segmenter.predict(images, n_looks)
     for ours, theirs in zip(predictions, expected, strict=True):
+        assert (ours.usual is None) == (n_looks == 1)
         np.testing.assert_allclose(ours.probabilities, theirs.probabilities, atol=0.02)
     assert bool(small.notices) == (fits == 0)
     assert small.device.type == ("cpu" if fits == 0 else "cuda")

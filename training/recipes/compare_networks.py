@@ -4,8 +4,8 @@
 whose result is there is not run again), and the Markdown page of which the part
 between the two marks is written anew.
 
-Each network segments the test part of each set of `SETS` (whole pipeline, no scale
-given). A figure of the table is over all these pictures together, those that
+Each network segments the test part of each set of `SETS` (whole pipeline, one look, no
+scale given). A figure of the table is over all these pictures together, those that
 cannot give it left out, with a 95 % bootstrap interval over source groups. The
 columns of the laboratory left out are of a network trained without it
 (`training/records/lodo`), on the same pictures of that laboratory.
@@ -22,6 +22,7 @@ from rich.progress import track
 
 from napari_leukoseg.evaluate import EvaluateSettings, evaluate_model, given_classes
 from napari_leukoseg.geometry import Region
+from napari_leukoseg.pipeline import SegmentSettings
 from napari_leukoseg.segment import Segmenter, load_segmenter
 from napari_leukoseg.segment.model import bundled_models
 from napari_leukoseg.segment.tiling import plan_tiles
@@ -48,6 +49,9 @@ SETS = ("jtsc", "cellavision", "bcisc", "bccd")
 NUCLEUS_SETS = ("jtsc", "cellavision", "bccd")
 """Those that outline nuclei."""
 
+ONE_LOOK = SegmentSettings(close_look=None)
+"""The published networks look once, so all do."""
+
 LEFT_OUT = "bccd"
 LODO = Path(__file__).parents[1] / "records" / "lodo" / f"without-{LEFT_OUT}"
 """Models trained without that set, by the name of the network."""
@@ -72,7 +76,7 @@ def evaluated(name: str, segmenter: Segmenter, sets: tuple, root: Path) -> dict:
     kinds = SETS if segmenter.model.network.has_cytoplasm else NUCLEUS_SETS
     data = [DataFolder(kind, root / kind) for kind in sets if kind in kinds]
     found = run_steps(
-        evaluate_model(segmenter, data, EvaluateSettings()),
+        evaluate_model(segmenter, data, EvaluateSettings(segment=ONE_LOOK)),
         lambda step: print(
             f"\r{name} {step.done}/{step.total}", end="", file=sys.stderr
         ),

@@ -71,6 +71,9 @@ from napari_leukoseg.training.sample import IS_BACKGROUND, IS_CELL, IS_NUCLEUS
 from napari_leukoseg.training.selection import recorded_split
 from napari_leukoseg.training.splits import split_by_group
 
+ONE_LOOK = SegmentSettings(close_look=None)
+"""How pictures are segmented: outlines gain by a close look what fine-tuning would."""
+
 OLD = {"jtsc": "jtsc", "cellavision": "cellavision", "bcisc": "bcisc", "bccd": "bccd"}
 """Sets with a class for nearly every picture; folder of each."""
 
@@ -156,7 +159,7 @@ def make_cases(samples: list, segmenter, folder: Path, scheme) -> list:
             open_slide(path) as slide,
             Case.create(folder / f"{number:03}.leukoseg.zarr", slide) as case,
         ):
-            for _ in segment_slide(slide, segmenter, case, SegmentSettings()):
+            for _ in segment_slide(slide, segmenter, case, ONE_LOOK):
                 pass
             if scheme is not None:
                 change_scheme(case, scheme)
@@ -169,7 +172,8 @@ def test(segmenter, sets: dict) -> dict:
     found = {}
     for name, samples in sets.items():
         scores = [
-            score_picture(s, predict_picture(s.image, segmenter)) for s in samples
+            score_picture(s, predict_picture(s.image, segmenter, ONE_LOOK))
+            for s in samples
         ]
         resampling = GroupResampling([s.source_group for s in samples], N_RESAMPLES, 0)
         figures = sample_figures(scores, resampling)

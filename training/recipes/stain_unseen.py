@@ -34,9 +34,8 @@ FIGURES = {
 
 def evaluated(segmenter, data: DataFolder, stain, limit: int | None) -> dict:
     """Figures of a network on a set, after a stain step."""
-    settings = EvaluateSettings(
-        "all", limit=limit, segment=SegmentSettings(stain=stain)
-    )
+    segment = SegmentSettings(stain=stain, close_look=None)
+    settings = EvaluateSettings("all", limit=limit, segment=segment)
     found = run_steps(evaluate_model(segmenter, [data], settings), lambda _: None)
     (summary,) = found.sets.values()
     return {

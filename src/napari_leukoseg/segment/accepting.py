@@ -32,9 +32,10 @@ class InstanceSettings:
         taken for cytoplasm have none.
     min_score, min_nucleus_certainty : float, optional
         Smallest mean probability of cell inside it, and of nucleus inside its
-        nucleus. Nearly all white cells of laboratories that a network never saw
-        have 0.85 and 0.70 or more, those of others 0.90 and 0.81 (granules hide the
-        nucleus of a basophil); false ones mostly less in one or the other.
+        nucleus, as seen at the usual size. Nearly all white cells of laboratories
+        that a network never saw have 0.85 and 0.70 or more, those of others 0.90 and
+        0.81 (granules hide the nucleus of a basophil); false ones mostly less in one
+        or the other.
     small_diameter, small_min_score, small_min_nucleus_certainty : float, optional
         What is smaller than this has to be more certain: it may be a platelet.
     peak_depth : float, optional
@@ -108,15 +109,12 @@ def is_cell(
     if diameter < smallest:
         return False
     score, certainty = settings.needed_certainty(diameter)
-    judged = prediction.judged
-    if judged is None:
-        judged = prediction.probabilities
-    ground = judged[BACKGROUND][cell.slice][cell.image]
+    ground = prediction.judged[BACKGROUND][cell.slice][cell.image]
     if 1 - ground.mean() < score:
         return False
     if not (prediction.has_nucleus and prediction.has_cytoplasm):
         return True
-    nucleus = judged[NUCLEUS][cell.slice][cell.image]
+    nucleus = prediction.judged[NUCLEUS][cell.slice][cell.image]
     in_nucleus = nucleus > 0.5
     return bool(
         in_nucleus.mean() >= settings.min_nucleus_share

@@ -54,7 +54,8 @@ class CloseLook:
     budget_px : int, optional
         Pixels of the enlarged picture that may be looked at, all looks counted; where
         they do not suffice for two, it is looked at once and not enlarged. What
-        windows share is not counted, so that a device's memory does not matter.
+        lies around an area is counted, what windows share is not, so that a device's
+        memory does not matter.
     """
 
     n_looks: int = 4

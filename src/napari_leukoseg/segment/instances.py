@@ -49,9 +49,9 @@ class Prediction(NamedTuple):
         Whether the network tells these apart from the rest.
     image : ndarray of uint8, shape (H, W, 3), or None
         What the network saw, for a classifier of cells.
-    judged : ndarray of float32, shape (3, H, W), or None
-        Probabilities with cells at their usual size, which say what counts as a
-        cell; `probabilities` themselves if absent.
+    usual : ndarray of float32, shape (3, H, W), or None
+        Probabilities as seen with cells at their usual size, if there were several
+        looks.
     """
 
     probabilities: NDArray[np.float32]
@@ -61,7 +61,12 @@ class Prediction(NamedTuple):
     has_nucleus: bool = True
     has_cytoplasm: bool = True
     image: NDArray[np.uint8] | None = None
-    judged: NDArray[np.float32] | None = None
+    usual: NDArray[np.float32] | None = None
+
+    @property
+    def judged(self) -> NDArray[np.float32]:
+        """Probabilities that say what counts as a cell."""
+        return self.probabilities if self.usual is None else self.usual
 
 
 class Instances(NamedTuple):
@@ -392,7 +397,7 @@ def extract_cells(
         masks = refine_masks(cell, instances, prediction, window)
         if masks is None:
             continue
-        inside = 1 - prediction.probabilities[BACKGROUND][cell.slice][cell.image]
+        inside = 1 - prediction.judged[BACKGROUND][cell.slice][cell.image]
         probabilities = pool_class_evidence(cell, prediction, temperature)
         image = prediction.image
         if classifier and probabilities is not None and image is not None:

@@ -57,7 +57,9 @@ def plan_area(
     )
     if close_look is not None and segmenter.model.network.estimates_scale:
         working_px = MAGNIFICATION * usual_px
-        pixels = area.size.area * (working_px / cell_diameter_px) ** 2
+        around = area.padded(context_px(cell_diameter_px))
+        seen = around.intersection(Region.of_shape(shape))
+        pixels = seen.size.area * (working_px / cell_diameter_px) ** 2
         if n_looks := close_look.affordable(pixels):
             return plan(working_diameter_px=working_px, n_looks=n_looks)
     return plan(working_diameter_px=usual_px)

@@ -203,7 +203,12 @@ class Segmenter:
         stride = seen[0].evidence_stride
         semantic, distances, evidences, _ = zip(*seen, strict=True)
         probabilities = mean_of(semantic)
-        judged = mean_of(semantic[1::2]) if n_looks > 1 else None
+        small = [
+            one.semantic
+            for one, look in zip(seen, LOOKS, strict=False)
+            if look.size < 1
+        ]
+        usual = mean_of(small) if small else None
         distance = None if distances[0] is None else mean_of(distances)[:, 0]
         evidence = None if evidences[0] is None else mean_of(evidences)
         network = self.model.network
@@ -216,7 +221,7 @@ class Segmenter:
                 network.has_nucleus,
                 network.has_cytoplasm,
                 images[i],
-                None if judged is None else judged[i],
+                None if usual is None else usual[i],
             )
             for i in range(len(images))
         ]
@@ -295,10 +300,15 @@ class Segmenter:
 
 
 def resized(maps: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Bring maps to a height and width; no copy where they have them."""
+    """Bring maps to a height and width; no copy where they have them.
+
+    PyTorch 2.6 has no smooth reduction on MPS; this one is slight.
+    """
     if list(maps.shape[-2:]) == list(shape):
         return maps
-    return functional.interpolate(maps, shape, mode="bilinear", antialias=True)
+    return functional.interpolate(
+        maps, shape, mode="bilinear", antialias=maps.device.type != "mps"
+    )
 
 
 def flipped(maps: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_leukoseg.errors import SettingsError
 from napari_leukoseg.geometry import Region
+from napari_leukoseg.segment.close_look import LOOKS
 from napari_leukoseg.segment.covering import WindowCost, cover
 
 if TYPE_CHECKING:
@@ -99,11 +100,12 @@ class TilePlan:
     @property
     def working_pixels(self) -> int:
         """Pixels that the network sees in all."""
-        return self.n_looks * sum(
+        pixels = sum(
             math.ceil(t.window.height * self.factor)
             * math.ceil(t.window.width * self.factor)
             for t in self.tiles
         )
+        return round(pixels * sum(look.size**2 for look in LOOKS[: self.n_looks]))
 
     @property
     def cost_px(self) -> int:

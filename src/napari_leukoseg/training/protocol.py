@@ -71,7 +71,7 @@ class EvaluationProtocol:
     stain : str, optional
         Stain step before the network; empty if there is none.
     n_looks : int, optional
-        How often small pictures are looked at.
+        How often small pictures are looked at, at most.
     """
 
     part: str
