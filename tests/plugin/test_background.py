@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QObject
 
 from napari_leukoseg.errors import SlideError
 from napari_leukoseg.plugin.background import Background
@@ -56,3 +57,19 @@ def test_nothing_is_delivered_after_close(background: Any, qtbot: QtBot) -> None
         later.run(lambda: 2, lambda _: None, heard.append)
     later.close()
     assert heard == []
+
+
+def test_nothing_is_delivered_to_an_owner_that_is_gone(
+    background: Any, wait: Any, qtbot: QtBot
+) -> None:
+    release, heard = threading.Event(), []
+    owner = QObject()
+    background.run(release.wait, heard.append, heard.append, owner)
+    with qtbot.waitSignal(owner.destroyed):
+        owner.deleteLater()
+    assert not background.is_busy
+    with qtbot.waitSignal(background._finished):
+        release.set()
+    background.run(lambda: "next", heard.append, heard.append)
+    wait(lambda: "next" in heard)
+    assert heard == ["next"]

@@ -42,6 +42,7 @@ class Background(QObject):
         work: Callable[[], Any],
         on_done: Callable[[Any], None],
         on_error: Callable[[str], None],
+        owner: QObject | None = None,
     ) -> None:
         """Run a function in a thread.
 
@@ -53,11 +54,16 @@ class Background(QObject):
             Gets the result, in the interface thread.
         on_error : callable
             Gets one clear sentence, in the interface thread.
+        owner : QObject, optional
+            What both belong to, such as a page that may be closed meanwhile; neither
+            is called once it is destroyed.
         """
         if self._is_closed:
             return
         future = self._threads.submit(work)
         self._pending.add(future)
+        if owner is not None:
+            owner.destroyed.connect(partial(self._forget, future))
         future.add_done_callback(partial(self._announce, on_done, on_error))
 
     @property
@@ -70,6 +76,10 @@ class Background(QObject):
         self._is_closed = True
         self._pending.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _forget(self, future: Future[Any], _: object = None) -> None:
+        """Hand nothing over."""
+        self._pending.discard(future)
 
     def _announce(
         self,
@@ -84,9 +94,9 @@ class Background(QObject):
     def _deliver(self, result: tuple[Future[Any], Any, Any]) -> None:
         """Hand a result over, in the interface thread."""
         future, on_done, on_error = result
-        self._pending.discard(future)
-        if self._is_closed or future.cancelled():
+        if future not in self._pending:  # closed, or its owner is gone
             return
+        self._pending.discard(future)
         error = future.exception()
         if error is None:
             on_done(future.result())

@@ -115,7 +115,7 @@ class CropChoice(QObject):
             return
         make = partial(_standardize, step, self._slide)
         take = partial(self._take_standardized, self._slide)
-        self._session.background.run(make, take, self.failed.emit)
+        self._session.background.run(make, take, self.failed.emit, self)
 
     def _take_standardized(
         self, slide: SlideReader, standardized: SlideReader | None

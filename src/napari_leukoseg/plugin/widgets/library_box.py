@@ -78,7 +78,7 @@ class LibraryBox(QWidget):
 
     def renew(self) -> None:
         """List the models anew."""
-        self._background.run(_list_models, self._show, self.failed.emit)
+        self._background.run(_list_models, self._show, self.failed.emit, self)
 
     def export(self, name: str, file: Path) -> None:
         """Write a model as one file."""
@@ -107,7 +107,7 @@ class LibraryBox(QWidget):
             if is_change:
                 self.changed.emit()
 
-        self._background.run(work, tell, self.failed.emit)
+        self._background.run(work, tell, self.failed.emit, self)
 
     def _show(self, models: tuple[dict[str, Path], list[str]]) -> None:
         """Show the names of the user's models."""

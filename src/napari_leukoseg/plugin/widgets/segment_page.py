@@ -162,7 +162,7 @@ class SegmentPage(QWidget):
             self.cost_label.setText("Open a picture on the Slide page first.")
             return
         locate = partial(locate_case, session.picture, self.form.case_folder)
-        session.background.run(locate, self._show_located, self._show_error)
+        session.background.run(locate, self._show_located, self._show_error, self)
         try:
             request = self.form.request()
         except LeukosegError as error:

@@ -144,7 +144,7 @@ class TrainingSetup(QWidget):
         aside = self.form.aside_box.value() / 100, self.form.seed_box.value()
         work = partial(_survey, paths, self.slides, *aside)
         tell = partial(self._show, self._number)
-        self._session.background.run(work, tell, self.survey_view.say)
+        self._session.background.run(work, tell, self.survey_view.say, self)
 
     def _show(self, number: int, survey: Survey) -> None:
         """Show what was found, unless something else is chosen meanwhile."""
