@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,8 @@ class Background(QObject):
         future = self._threads.submit(work)
         self._pending.add(future)
         if owner is not None:
-            owner.destroyed.connect(partial(self._forget, future))
+            # Weakly, or results would be kept as long as their owner.
+            owner.destroyed.connect(partial(self._forget, weakref.ref(future)))
         future.add_done_callback(partial(self._announce, on_done, on_error))
 
     @property
@@ -77,9 +79,12 @@ class Background(QObject):
         self._pending.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _forget(self, future: Future[Any], _: object = None) -> None:
-        """Hand nothing over."""
-        self._pending.discard(future)
+    def _forget(
+        self, future: weakref.ref[Future[Any]], _destroyed: object = None
+    ) -> None:
+        """Hand a result over to nobody."""
+        if (pending := future()) is not None:
+            self._pending.discard(pending)
 
     def _announce(
         self,
