@@ -71,6 +71,19 @@ def test_bccd_fields_take_a_class_only_where_it_is_certain(
     assert mixed.cell_classes == blank.cell_classes == {}
 
 
+def test_bccd_fields_have_cells_of_their_own_size(
+    tmp_path: Path, drawn_cell, save: Save
+) -> None:
+    (tmp_path / "labels.csv").write_text(",Image,Category\n")
+    for number in (1, 2):
+        image = drawn_cell.image.repeat(number, 0).repeat(number, 1)
+        mask = drawn_cell.greys(cytoplasm=155).repeat(number, 0).repeat(number, 1)
+        save(tmp_path / "images" / f"BloodImage_{number:05d}.jpg", image)
+        save(tmp_path / "masks" / f"BloodImage_Mask_{number:05d}.png", mask)
+    near, far = load_dataset("bccd", tmp_path)
+    assert far.cell_diameter_px == pytest.approx(2 * near.cell_diameter_px, rel=0.05)
+
+
 def test_wrong_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'lisc-2' is unknown"):
         load_dataset("lisc-2", tmp_path)

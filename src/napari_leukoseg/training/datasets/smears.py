@@ -115,7 +115,10 @@ def read_bccd_classes(path: Path) -> dict[int, int]:
 
 
 def load_bccd(folder: Path) -> Iterator[Sample]:
-    """Read the BCCD fields with their nucleus and cytoplasm masks."""
+    """Read the BCCD fields with their nucleus and cytoplasm masks.
+
+    They were taken at two magnifications or more, so each has its own size of cells.
+    """
     classes = read_bccd_classes(folder / "labels.csv")
     pictures = []
     for path in sorted(folder.glob("images/*.jpg")):
@@ -128,9 +131,10 @@ def load_bccd(folder: Path) -> Iterator[Sample]:
     for number, path, allowed, cells in pictures:
         instances = unmerge(cells, typical)
         allowed[instances == 0] = IS_BACKGROUND
-        ids = np.unique(instances[instances > 0])
+        ids, sizes = np.unique(instances[instances > 0], return_counts=True)
         own = {int(i): classes[number] for i in ids} if number in classes else {}
+        diameter = typical_diameter(sizes) if ids.size else typical
         image = read_image(path)
         yield Sample(
-            "bccd", path.stem, str(number), image, allowed, instances, own, typical
+            "bccd", path.stem, str(number), image, allowed, instances, own, diameter
         )
