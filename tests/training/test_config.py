@@ -131,6 +131,7 @@ leave_out: [bcisc]
         (MINIMUM + "leave_out: [bccd]\n", "leave_out names 'bccd'.*give any of jtsc"),
         (MINIMUM + "leave_out: [jtsc]\n", "no data set to train on"),
         (MINIMUM + "initial: default\npretrained: imagenet\n", "give one of them"),
+        (MINIMUM + "crops: {lures: 0.1}\n", "no model to be tempted"),
         (MINIMUM + "losses: {kind: hinge}\n", "its kind must be one of partial, "),
         (MINIMUM + "losses: {gama: 3}\n", r"no setting losses\.gama"),
         (MINIMUM + "losses: {kind: focal-dice, gamma: x}\n", r"losses\.gamma is 'x'"),

@@ -67,6 +67,19 @@ def test_far_from_the_working_scale_cells_are_left_open(samples: list[Sample]) -
         assert (crop.classes < 0).all()
 
 
+def test_crops_show_what_tempts(samples: list[Sample]) -> None:
+    """A red spot is seen in every crop, if it is the only lure."""
+    spot = np.s_[90:110, 90:110]
+    image = samples[0].image.copy()
+    image[spot] = (255, 0, 0)
+    tempting = replace(samples[0], image=image, lures=((99.5, 99.5),))
+    plain = replace(SMALL, appearance=None, mosaic=0.0, paste=0.0, off_scale=0.0)
+    dataset = CropDataset([tempting, samples[1]], replace(plain, lures=1.0), 10, seed=0)
+    for index in range(10):
+        red, green, _ = dataset[index].image.int()
+        assert (red - green > 150).sum() > 20
+
+
 @pytest.fixture
 def single_cells(drawn_cell) -> list[Sample]:
     """Four pictures of one cell each, of four classes, in four grays."""

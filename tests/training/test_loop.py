@@ -2,12 +2,14 @@
 
 import json
 import math
+import re
 from collections import deque
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -27,7 +29,7 @@ from napari_leukoseg.training.crops import CropSettings
 from napari_leukoseg.training.loop import EpochReport, StepReport, fit, train
 from napari_leukoseg.training.losses import PartialLoss, PixelClassLoss
 from napari_leukoseg.training.optimizing import OptimizerSettings
-from napari_leukoseg.training.sample import Sample
+from napari_leukoseg.training.sample import IS_BACKGROUND, Sample
 from napari_leukoseg.training.schedule import ScheduleSettings
 from napari_leukoseg.training.splits import Split
 
@@ -318,6 +320,38 @@ def test_the_model_gets_its_classifier_once(
     written = (tmp_path / "model" / "weights.safetensors").stat().st_mtime_ns
     assert not list(train(config, split, tmp_path, device=CPU, resume=True))
     assert (tmp_path / "model" / "weights.safetensors").stat().st_mtime_ns == written
+
+
+def test_what_tempts_the_initial_model_is_taught(
+    split: Split,
+    color_model: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    card = read_card(color_model)
+    diameter = card.cell_diameter_px
+    config = replace(
+        CONFIG,
+        network=dict(card.settings),
+        initial=str(color_model),
+        crops=replace(CONFIG.crops, cell_diameter_px=diameter, lures=0.5),
+        epochs=1,
+    )
+    unmarked = tuple(
+        replace(
+            sample,
+            allowed=np.full_like(sample.allowed, IS_BACKGROUND),
+            instances=np.zeros_like(sample.instances),
+            cell_classes={},
+        )
+        for sample in split.train
+    )
+    reports = list(train(config, replace(split, train=unmarked), tmp_path, device=CPU))
+    found = re.search(r"(\d+) lures", caplog.text)
+    assert found is not None
+    assert int(found[1]) > 0
+    assert isinstance(reports[-1], EpochReport)
 
 
 def test_a_model_that_finds_no_cell_gets_no_classifier(

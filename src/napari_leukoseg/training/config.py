@@ -146,6 +146,11 @@ class TrainingConfig:
                 f"initial is {self.initial!r} and pretrained {self.pretrained!r}; give "
                 "one of them, since both set the encoder."
             )
+        if self.crops.lures and not self.initial:
+            raise SettingsError(
+                f"crops.lures is {self.crops.lures}, but without initial there is no "
+                "model to be tempted; name one, or give 0."
+            )
         if self.losses.outlines_nuclei != self.crops.outline_nuclei:
             raise SettingsError(
                 f"crops.outline_nuclei is {self.crops.outline_nuclei}; set it to "

@@ -109,6 +109,9 @@ class CropSettings:
         Pictures along a side of the grid, each as likely: 4, 9 or 16 in all.
     bend : BendSettings, optional
         Lenses and elastic deformations.
+    lures : float, optional
+        Probability that a picture is shown around what the initial model takes for
+        a white cell and is none, if there is any.
     outline_nuclei : bool, optional
         Train toward single nuclei, with gaps where they touch, instead of
         whole cells: for networks that know only nuclei.
@@ -132,6 +135,7 @@ class CropSettings:
     grid: float = 0.0
     grid_sides: tuple[int, ...] = (2, 3, 4)
     bend: BendSettings = field(default_factory=BendSettings)
+    lures: float = 0.0
     outline_nuclei: bool = False
     class_ids: tuple[int, ...] = tuple(
         c.id for c in DEFAULT_SCHEME if c.id != UNCLASSIFIED
@@ -223,6 +227,7 @@ class CropDataset(Dataset[Crop]):
         self.samples = [shrink(sample, stored) for sample in samples]
         self._weights = self._draw_weights()
         self._cells = [index for index, s in enumerate(self.samples) if s.has_distance]
+        self._lures = [(s, lure) for s in self.samples for lure in s.lures]
         self._colors = self._measure_colors()
 
     def _measure_colors(self) -> list[tuple[ColorStatistics, ...]]:
@@ -281,7 +286,11 @@ class CropDataset(Dataset[Crop]):
         self, rng: np.random.Generator, *, around_cell: bool = False
     ) -> tuple[Layers, dict[int, int]]:
         """Warp a picture; fill up what lies outside, and paste in a cell."""
-        layers = self._warp(self._draw(rng), rng, around_cell=around_cell)
+        if self._lures and not around_cell and rng.random() < self.settings.lures:
+            sample, lure = self._lures[int(rng.integers(len(self._lures)))]
+            layers = self._warp(sample, rng, center=lure)
+        else:
+            layers = self._warp(self._draw(rng), rng, around_cell=around_cell)
         if rng.random() < self.settings.mosaic and not layers[0].inside.all():
             layers = compose(layers, self._warp(self._draw(rng), rng))
         if self._cells and rng.random() < self.settings.paste:
@@ -313,9 +322,10 @@ class CropDataset(Dataset[Crop]):
         rng: np.random.Generator,
         *,
         around_cell: bool = False,
+        center: tuple[float, float] | None = None,
         side: int | None = None,
     ) -> tuple[Layers, dict[int, int]]:
-        """Rotate, scale and bend a picture about one of its points.
+        """Rotate, scale and bend a picture about one of its points, drawn or given.
 
         Given a side, it is that of a part of a grid, which shows a whole cell.
         """
@@ -331,7 +341,8 @@ class CropDataset(Dataset[Crop]):
         else:
             wanted = min(wanted, GRID_DIAMETER * side)
         zoom = sample.cell_diameter_px / wanted  # source pixels per crop pixel
-        center = draw_center(sample, rng, around_cell=around_cell)
+        if center is None:
+            center = draw_center(sample, rng, around_cell=around_cell)
         offset = rng.uniform(-OFFSET, OFFSET, 2) * side
         grid = np.indices((side, side), np.float32) - side / 2 + 0.5
         grid = bend(grid, settings.bend, rng)

@@ -14,6 +14,7 @@ from napari_leukoseg.segment.predict import Segmenter
 from napari_leukoseg.steps import retell_steps
 from napari_leukoseg.training.classifying import teach_classifier
 from napari_leukoseg.training.curves import write_curves
+from napari_leukoseg.training.lures import find_lures
 from napari_leukoseg.training.previews import write_preview
 from napari_leukoseg.training.processes import joined
 from napari_leukoseg.training.record import write_record
@@ -96,6 +97,9 @@ def train(
     with joined(device) as (processes, own_device):
         if processes.is_first and not resume:
             folder.check_free()
+        if config.crops.lures:
+            noted = yield from note_lures(config, split.train, own_device)
+            split = replace(split, train=noted)
         trainer = Trainer(config, split, own_device, processes)
         keeper = Keeper(trainer, folder, data or {})
         if resume:
@@ -107,6 +111,18 @@ def train(
             yield report
         if processes.is_first:
             yield from teach(trainer, split.train, folder)
+
+
+def note_lures(
+    config: TrainingConfig, samples: Sequence[Sample], device: torch.device
+) -> Generator[StepReport, None, tuple[Sample, ...]]:
+    """Note in training pictures what tempts the model that a run starts from."""
+    segmenter = Segmenter(load_model(config.initial), device)
+    noted = yield from retell_steps(
+        find_lures(segmenter, samples), lambda step: StepReport(*step, math.nan)
+    )
+    logger.info("%d lures were found.", sum(len(sample.lures) for sample in noted))
+    return tuple(noted)
 
 
 def teach(

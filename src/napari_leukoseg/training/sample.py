@@ -78,6 +78,8 @@ class Sample:
         Whether instances are outlines at all. Where only the class and the
         place of a cell are known, they are disks of the typical diameter: good
         to say where a class is to be seen, and for nothing else.
+    lures : tuple of (row, column), optional
+        Places outside white cells where a model found one.
     """
 
     dataset: str
@@ -90,6 +92,7 @@ class Sample:
     cell_diameter_px: float = 64.0
     has_distance: bool = True
     has_outline: bool = True
+    lures: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.image.shape[:2]

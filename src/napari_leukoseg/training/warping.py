@@ -67,6 +67,7 @@ def shrink(sample: Sample, diameter_px: float) -> Sample:
         allowed=sample.allowed[near],
         instances=sample.instances[near],
         cell_diameter_px=diameter_px,
+        lures=tuple((row * factor, column * factor) for row, column in sample.lures),
     )
 
 
