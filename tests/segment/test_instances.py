@@ -17,7 +17,7 @@ from napari_leukoseg.segment.instances import (
     opened,
     separate,
 )
-from napari_leukoseg.training.crops import normalized_distance
+from napari_leukoseg.training.targets import normalized_distance
 
 DIAMETER_PX = 40.0
 CLASS_IDS = (1, 2, 3)

@@ -14,7 +14,8 @@ from napari_leukoseg.training.bending import (
     distortion_field,
     look_through_lenses,
 )
-from napari_leukoseg.training.crops import CropDataset, CropSettings
+from napari_leukoseg.training.crop_settings import CropSettings
+from napari_leukoseg.training.crops import CropDataset
 from napari_leukoseg.training.sample import ANYTHING, IS_NUCLEUS, NOT_NUCLEUS, Sample
 
 SIDE = 200

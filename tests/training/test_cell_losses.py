@@ -15,7 +15,7 @@ from napari_leukoseg.training.cell_losses import (
     class_weights,
     pool_evidence,
 )
-from napari_leukoseg.training.crops import CropSettings
+from napari_leukoseg.training.crop_settings import CropSettings
 from napari_leukoseg.training.sample import Sample
 
 CROPS = CropSettings()

@@ -15,7 +15,8 @@ from napari_leukoseg.training.click_prompts import (
     simulate_prompts,
 )
 from napari_leukoseg.training.clicks import ClickCropDataset, isolate
-from napari_leukoseg.training.crops import Crop, CropSettings
+from napari_leukoseg.training.crop_settings import CropSettings
+from napari_leukoseg.training.crops import Crop
 from napari_leukoseg.training.sample import (
     ANYTHING,
     IS_BACKGROUND,

@@ -8,7 +8,8 @@ import torch
 from skimage import measure
 
 from napari_leukoseg.errors import DataError, SettingsError
-from napari_leukoseg.training.crops import CropDataset, CropSettings
+from napari_leukoseg.training.crop_settings import CropSettings
+from napari_leukoseg.training.crops import CropDataset
 from napari_leukoseg.training.sample import (
     ANYTHING,
     IS_BACKGROUND,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_leukoseg.training.crops import CropDataset, CropSettings
+from napari_leukoseg.training.crop_settings import CropSettings
+from napari_leukoseg.training.crops import CropDataset
 from napari_leukoseg.training.datasets import LEUKEMIA_SCHEME, load_dataset
 from napari_leukoseg.training.sample import ANYTHING, Sample, Target
 

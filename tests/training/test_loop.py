@@ -25,7 +25,7 @@ from napari_leukoseg.segment.networks import build_network
 from napari_leukoseg.training.classifier_fit import FitSettings
 from napari_leukoseg.training.classifying import ClassifierSettings
 from napari_leukoseg.training.config import DataSource, TrainingConfig
-from napari_leukoseg.training.crops import CropSettings
+from napari_leukoseg.training.crop_settings import CropSettings
 from napari_leukoseg.training.loop import EpochReport, StepReport, fit, train
 from napari_leukoseg.training.losses import PartialLoss, PixelClassLoss
 from napari_leukoseg.training.optimizing import OptimizerSettings

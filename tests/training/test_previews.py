@@ -9,7 +9,8 @@ from PIL import Image
 from torch.nn import functional
 
 from napari_leukoseg.segment.networks import NetworkOutput
-from napari_leukoseg.training.crops import Crop, CropDataset, CropSettings
+from napari_leukoseg.training.crop_settings import CropSettings
+from napari_leukoseg.training.crops import Crop, CropDataset
 from napari_leukoseg.training.previews import GAP_PX, write_preview
 from napari_leukoseg.training.sample import Sample
 

@@ -8,7 +8,8 @@ import torch
 from sklearn.metrics import f1_score
 
 from napari_leukoseg.segment.networks import NetworkOutput, build_network
-from napari_leukoseg.training.crops import Crop, CropSettings
+from napari_leukoseg.training.crop_settings import CropSettings
+from napari_leukoseg.training.crops import Crop
 from napari_leukoseg.training.sample import (
     ANYTHING,
     IS_BACKGROUND,

@@ -11,7 +11,7 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_leukoseg.training.crops import CropSettings
+    from napari_leukoseg.training.crop_settings import CropSettings
     from napari_leukoseg.training.sample import Sample
 
 __all__ = ["ClassBalance", "class_loss", "class_weights", "pool_evidence"]

@@ -17,7 +17,7 @@ from napari_leukoseg.training.classifying import (
 from napari_leukoseg.training.click_prompts import (
     ClickSettings,  # noqa: TC001 -- pydantic reads it at run time
 )
-from napari_leukoseg.training.crops import CropSettings
+from napari_leukoseg.training.crop_settings import CropSettings
 from napari_leukoseg.training.losses import LossSettings, PartialLoss
 from napari_leukoseg.training.optimizing import OptimizerSettings
 from napari_leukoseg.training.schedule import ScheduleSettings

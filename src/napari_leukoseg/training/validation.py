@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_leukoseg.segment.networks import NetworkOutput, SegmentationNetwork
-    from napari_leukoseg.training.crops import Crop, CropSettings
+    from napari_leukoseg.training.crop_settings import CropSettings
+    from napari_leukoseg.training.crops import Crop
 
 __all__ = ["BatchFigures", "agreement", "pool_figures", "validation_settings"]
 

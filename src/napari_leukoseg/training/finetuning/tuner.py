@@ -16,7 +16,8 @@ from napari_leukoseg.segment.device import autocast, autocast_dtype
 from napari_leukoseg.segment.networks import NetworkOutput
 from napari_leukoseg.training.appearance import AppearanceSettings
 from napari_leukoseg.training.cell_losses import class_weights
-from napari_leukoseg.training.crops import Crop, CropDataset, CropSettings
+from napari_leukoseg.training.crop_settings import CropSettings
+from napari_leukoseg.training.crops import Crop, CropDataset
 from napari_leukoseg.training.finetuning.extending import extend_classes
 from napari_leukoseg.training.finetuning.holding import (
     blend_into,
