@@ -8,7 +8,8 @@ Each network segments the test part of each set of `SETS` (whole pipeline, one l
 scale given). A figure of the table is over all these pictures together, those that
 cannot give it left out, with a 95 % bootstrap interval over source groups. The
 columns of the laboratory left out are of a network trained without it
-(`training/records/lodo`), on the same pictures of that laboratory.
+(`training/records/lodo`), on the same pictures of that laboratory. The last columns are
+of systems with a stain step, without it.
 """
 
 import json
@@ -26,6 +27,7 @@ from napari_leukoseg.pipeline import SegmentSettings
 from napari_leukoseg.segment import Segmenter, load_segmenter
 from napari_leukoseg.segment.model import bundled_models
 from napari_leukoseg.segment.tiling import plan_tiles
+from napari_leukoseg.stain import StainDefault
 from napari_leukoseg.steps import run_steps
 from napari_leukoseg.training.bootstrap import Figure
 from napari_leukoseg.training.selection import DataFolder
@@ -52,6 +54,9 @@ NUCLEUS_SETS = ("jtsc", "cellavision", "bccd")
 ONE_LOOK = SegmentSettings(close_look=None)
 """The published networks look once, so all do."""
 
+NO_STEP = replace(ONE_LOOK, stain=StainDefault.NONE)
+"""The same, and pictures stay as they are."""
+
 LEFT_OUT = "bccd"
 LODO = Path(__file__).parents[1] / "records" / "lodo" / f"without-{LEFT_OUT}"
 """Models trained without that set, by the name of the network."""
@@ -71,12 +76,18 @@ REPEATS = 3
 MARKS = ("<!-- table: begin -->", "<!-- table: end -->")
 
 
-def evaluated(name: str, segmenter: Segmenter, sets: tuple, root: Path) -> dict:
+def evaluated(
+    name: str,
+    segmenter: Segmenter,
+    sets: tuple,
+    root: Path,
+    segment: SegmentSettings = ONE_LOOK,
+) -> dict:
     """Figures over all pictures of some sets, and over those of each."""
     kinds = SETS if segmenter.model.network.has_cytoplasm else NUCLEUS_SETS
     data = [DataFolder(kind, root / kind) for kind in sets if kind in kinds]
     found = run_steps(
-        evaluate_model(segmenter, data, EvaluateSettings(segment=ONE_LOOK)),
+        evaluate_model(segmenter, data, EvaluateSettings(segment=segment)),
         lambda step: print(
             f"\r{name} {step.done}/{step.total}", end="", file=sys.stderr
         ),
@@ -130,14 +141,17 @@ def described(segmenter: Segmenter) -> dict:
 def result_of(name: str, root: Path, out: Path) -> dict:
     """Run a network, or take what an earlier call found."""
     path = out / f"{name}.json"
-    if path.exists():
-        return json.loads(path.read_text(encoding="utf-8"))
     segmenter = load_segmenter(name, "auto")
-    result = described(segmenter) | {"known": evaluated(name, segmenter, SETS, root)}
-    model = LODO / name
-    if model.exists():
-        without = load_segmenter(model, "auto")
-        result["unknown"] = evaluated(name, without, (LEFT_OUT,), root)
+    result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not result:
+        result = described(segmenter)
+        result["known"] = evaluated(name, segmenter, SETS, root)
+        model = LODO / name
+        if model.exists():
+            without = load_segmenter(model, "auto")
+            result["unknown"] = evaluated(name, without, (LEFT_OUT,), root)
+    if segmenter.card.stain and "no_step" not in result:
+        result["no_step"] = evaluated(name, segmenter, SETS, root, NO_STEP)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return result
 
@@ -155,6 +169,7 @@ def row(name: str, result: dict) -> str:
     known = result["known"]["together"]
     at_home = result["known"]["sets"].get(LEFT_OUT, {})
     unknown = result.get("unknown", {}).get("together", {})
+    no_step = result.get("no_step", {}).get("together", {})
     return (
         " | ".join(
             [
@@ -166,6 +181,7 @@ def row(name: str, result: dict) -> str:
                 *(cell(known, figure) for figure in FIGURES),
                 *(cell(at_home, figure) for figure in FIGURES),
                 *(cell(unknown, figure) for figure in FIGURES),
+                *(cell(no_step, figure) for figure in FIGURES),
             ]
         )
         + " |"
@@ -183,6 +199,7 @@ def table(results: dict) -> str:
         *(f"{title}" for title in FIGURES.values()),
         *(f"{LEFT_OUT}, {title}" for title in FIGURES.values()),
         *(f"{LEFT_OUT} never seen, {title}" for title in FIGURES.values()),
+        *(f"no stain step, {title}" for title in FIGURES.values()),
     ]
     lines = [f"| {' | '.join(titles)} |", "|" + " --- |" * len(titles)]
     return "\n".join([*lines, *(row(name, r) for name, r in results.items())])
