@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -88,6 +89,21 @@ def samples(drawn_field: DrawnRegion) -> list[Sample]:
             )
         )
     return found
+
+
+@pytest.fixture(scope="session")
+def unmarked() -> Callable[[Sample, int], Sample]:
+    """Return a function that takes the marks off a picture, and leaves these bits."""
+
+    def unmark(sample: Sample, bits: int) -> Sample:
+        return replace(
+            sample,
+            allowed=np.full_like(sample.allowed, bits),
+            instances=np.zeros_like(sample.instances),
+            cell_classes={},
+        )
+
+    return unmark
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,12 @@ import json
 import math
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -325,6 +325,7 @@ def test_the_model_gets_its_classifier_once(
 def test_what_tempts_the_initial_model_is_taught(
     split: Split,
     color_model: Path,
+    unmarked: Callable[[Sample, int], Sample],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -338,16 +339,8 @@ def test_what_tempts_the_initial_model_is_taught(
         crops=replace(CONFIG.crops, cell_diameter_px=diameter, lures=0.5),
         epochs=1,
     )
-    unmarked = tuple(
-        replace(
-            sample,
-            allowed=np.full_like(sample.allowed, IS_BACKGROUND),
-            instances=np.zeros_like(sample.instances),
-            cell_classes={},
-        )
-        for sample in split.train
-    )
-    reports = list(train(config, replace(split, train=unmarked), tmp_path, device=CPU))
+    tempting = tuple(unmarked(sample, IS_BACKGROUND) for sample in split.train)
+    reports = list(train(config, replace(split, train=tempting), tmp_path, device=CPU))
     found = re.search(r"(\d+) lures", caplog.text)
     assert found is not None
     assert int(found[1]) > 0

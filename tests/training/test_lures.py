@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -28,16 +27,6 @@ def noted(color_model: Path) -> Callable[[Sample], Sample]:
     return note
 
 
-def without(sample: Sample, bits: int) -> Sample:
-    """The same picture, of which no cell is marked."""
-    return replace(
-        sample,
-        allowed=np.full_like(sample.allowed, bits),
-        instances=np.zeros_like(sample.instances),
-        cell_classes={},
-    )
-
-
 def test_marked_cells_are_no_lures(
     samples: list[Sample], noted: Callable[[Sample], Sample]
 ) -> None:
@@ -46,22 +35,26 @@ def test_marked_cells_are_no_lures(
 
 
 def test_unmarked_cells_are_lures_where_the_ground_is_certain(
-    samples: list[Sample], noted: Callable[[Sample], Sample]
+    samples: list[Sample],
+    noted: Callable[[Sample], Sample],
+    unmarked: Callable[[Sample, int], Sample],
 ) -> None:
     n_lures = 0
     for sample in samples:
-        lures = noted(without(sample, IS_BACKGROUND)).lures
+        lures = noted(unmarked(sample, IS_BACKGROUND)).lures
         n_lures += len(lures)
         for row, column in lures:
             assert sample.instances[round(row), round(column)] > 0
-        assert noted(without(sample, ANYTHING)).lures == ()
+        assert noted(unmarked(sample, ANYTHING)).lures == ()
     assert n_lures > 0
 
 
 def test_samples_of_nuclei_have_none(
-    samples: list[Sample], noted: Callable[[Sample], Sample]
+    samples: list[Sample],
+    noted: Callable[[Sample], Sample],
+    unmarked: Callable[[Sample, int], Sample],
 ) -> None:
-    nuclei = replace(without(samples[0], IS_BACKGROUND), has_distance=False)
+    nuclei = replace(unmarked(samples[0], IS_BACKGROUND), has_distance=False)
     assert noted(nuclei).lures == ()
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_leukoseg.segment.instances import Prediction
 
-__all__ = ["InstanceSettings", "is_cell"]
+__all__ = ["InstanceSettings", "is_cell", "is_cut"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,13 @@ class InstanceSettings:
         return max(needed[0], of_small[0]), max(needed[1], of_small[1])
 
 
+def is_cut(cell: measure._regionprops.RegionProperties, shape: tuple[int, ...]) -> bool:
+    """Whether a component reaches the edge of a picture of so many rows and columns."""
+    height, width = shape
+    top, left, bottom, right = cell.bbox
+    return bool(top == 0 or left == 0 or bottom == height or right == width)
+
+
 def is_cell(
     cell: measure._regionprops.RegionProperties,
     prediction: Prediction,
@@ -101,10 +108,8 @@ def is_cell(
     settings: InstanceSettings,
 ) -> bool:
     """Whether a component is large enough and surely has a nucleus, if told apart."""
-    height, width = prediction.probabilities.shape[1:]
-    top, left, bottom, right = cell.bbox
-    is_cut = top == 0 or left == 0 or bottom == height or right == width
-    smallest = settings.min_cut_diameter if is_cut else settings.min_diameter
+    is_partial = is_cut(cell, prediction.probabilities.shape[1:])
+    smallest = settings.min_cut_diameter if is_partial else settings.min_diameter
     diameter = cell.equivalent_diameter_area / diameter_px
     if diameter < smallest:
         return False

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from napari_leukoseg.segment.accepting import InstanceSettings
+from napari_leukoseg.segment.accepting import InstanceSettings, is_cut
 from napari_leukoseg.segment.instances import separate
 from napari_leukoseg.training.sample import IS_BACKGROUND
 from napari_leukoseg.training.warping import shrink
@@ -80,13 +80,11 @@ def _lures(
     small = shrink(sample, diameter)
     (prediction,) = segmenter.predict([small.image])
     is_ground = small.allowed == IS_BACKGROUND
-    height, width = is_ground.shape
-    zoom = sample.image.shape[0] / height
+    zoom = sample.image.shape[0] / is_ground.shape[0]
     lures = []
     for cell in separate(prediction, diameter, TEMPTING).cells:
-        top, left, bottom, right = cell.bbox
-        is_cut = top == 0 or left == 0 or bottom == height or right == width
-        if not is_cut and is_ground[cell.slice][cell.image].mean() > LEAST_GROUND:
+        share = is_ground[cell.slice][cell.image].mean()
+        if share > LEAST_GROUND and not is_cut(cell, is_ground.shape):
             row, column = cell.centroid
             lures.append((row * zoom, column * zoom))
     return lures
