@@ -12,16 +12,14 @@ writes `OUT/stain-trained.json` with 95 % bootstrap intervals over source groups
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from stain_unseen import evaluated
 
-from napari_leukoseg.evaluate import EvaluateSettings, evaluate_model
-from napari_leukoseg.pipeline import SegmentSettings
-from napari_leukoseg.segment import Segmenter, load_segmenter
+from napari_leukoseg.segment import load_segmenter
 from napari_leukoseg.stain import StainChoice, StainDefault
-from napari_leukoseg.steps import run_steps
 from napari_leukoseg.training.config import load_config
 from napari_leukoseg.training.loop import fit
 from napari_leukoseg.training.selection import DataFolder
@@ -32,11 +30,7 @@ PAIRS = (("bccd", "cellavision"), ("jtsc", "bcisc"))
 METHODS = ("reinhard", "learned")
 LIMIT = 60
 
-FIGURES = {
-    "cell_dice_per_picture": "cell",
-    "nucleus_dice_per_picture": "nucleus",
-    "balanced_accuracy": "classes",
-}
+FIGURES = ("cell_dice_per_picture", "nucleus_dice_per_picture", "balanced_accuracy")
 
 
 def trained(pair: tuple[str, str], stain: str, root: Path, out: Path) -> Path:
@@ -48,19 +42,6 @@ def trained(pair: tuple[str, str], stain: str, root: Path, out: Path) -> Path:
     return out / "model"
 
 
-def scored(
-    segmenter: Segmenter, name: str, stain: StainChoice | StainDefault, root: Path
-) -> dict:
-    """Figures of a set, looked at once behind a stain step."""
-    stain = stain.prepared() if isinstance(stain, StainChoice) else stain
-    settings = EvaluateSettings(
-        "all", limit=LIMIT, segment=SegmentSettings(stain=stain, close_look=None)
-    )
-    steps = evaluate_model(segmenter, [DataFolder(name, root / name)], settings)
-    figures = run_steps(steps, lambda _: None).sets[name].figures
-    return {key: asdict(figures[key]) for key in FIGURES if key in figures}
-
-
 def rows(root: Path, out: Path) -> Iterator[tuple[str, str, dict]]:
     """Give what was trained and tested, the set, and the figures."""
     for pair in PAIRS:
@@ -68,12 +49,13 @@ def rows(root: Path, out: Path) -> Iterator[tuple[str, str, dict]]:
         for stain in ("", *METHODS):
             folder = out / f"{left}-{stain or 'none'}"
             segmenter = load_segmenter(trained(pair, stain, root, folder), "cpu")
-            own = {stain or "none": StainDefault.MODEL}
-            later = {} if stain else {f"none, then {m}": m for m in METHODS}
-            tested = own | {text: StainChoice.parse(m) for text, m in later.items()}
-            for text, step in tested.items():
+            steps = {stain or "none": StainDefault.MODEL}
+            for method in () if stain else METHODS:
+                steps[f"none, then {method}"] = StainChoice.parse(method).prepared()
+            for text, step in steps.items():
                 for name in pair:
-                    yield text, name, scored(segmenter, name, step, root)
+                    data = DataFolder(name, root / name)
+                    yield text, name, evaluated(segmenter, data, step, LIMIT, FIGURES)
 
 
 def main(root: Path, out: Path) -> None:

@@ -32,16 +32,16 @@ FIGURES = {
 }
 
 
-def evaluated(segmenter, data: DataFolder, stain, limit: int | None) -> dict:
+def evaluated(
+    segmenter, data: DataFolder, stain, limit: int | None, names=tuple(FIGURES)
+) -> dict:
     """Figures of a network on a set, after a stain step."""
     segment = SegmentSettings(stain=stain, close_look=None)
     settings = EvaluateSettings("all", limit=limit, segment=segment)
     found = run_steps(evaluate_model(segmenter, [data], settings), lambda _: None)
     (summary,) = found.sets.values()
     return {
-        name: asdict(summary.figures[name])
-        for name in FIGURES
-        if name in summary.figures
+        name: asdict(summary.figures[name]) for name in names if name in summary.figures
     }
 
 
